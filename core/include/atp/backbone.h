@@ -1,0 +1,141 @@
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "atp/batch.h"
+#include "atp/export.h"
+#include "atp/registry.h"
+
+namespace atp {
+
+// The sizes that methods and plans need; a backbone's own file has the rest.
+struct BackboneShape {
+  std::int64_t width = 0;       // d
+  std::int64_t vocabulary = 0;  // rows of the embedding
+  std::int64_t encoder_layers = 0;
+  std::int64_t decoder_layers = 0;
+  std::int64_t heads = 0;
+  std::int64_t head_width = 0;          // d_kv
+  std::int64_t feed_forward_width = 0;  // d_ff
+  double dropout = 0;                   // the checkpoint's own rate
+};
+
+// Embedded sources on their way into the encoder: a prompt, where there is one, stands before the text.
+struct Embedded {
+  at::Tensor values;   // [B, L, d]
+  Lengths lengths;     // prompt and text together
+  at::Tensor weights;  // [B, t+1] mixture weights of a combiner, for analysis; undefined where there are none
+};
+
+struct Encoded {
+  at::Tensor states;  // [B, L, d]
+  Lengths lengths;
+};
+
+// Per example, so that the caller may reduce as it likes: mean over all target tokens of an update, per task, per
+// trial.
+struct Losses {
+  at::Tensor sums;  // [B] float32 (float64 backbones: float64): cross-entropy summed over the target tokens
+  std::vector<std::int64_t> tokens;  // B target token counts
+};
+
+// A place inside a backbone where a method may attach a function of the last dimension.
+struct Site {
+  enum class Kind {
+    linear,    // input [B, L, in] and output [B, L, out] of a linear map
+    keys,      // an attention's keys after projection [B, L, heads · d_kv]; may grow along L (prefixes)
+    values,    // the same for its values
+    sublayer,  // a sublayer's output [B, L, d] before the residual addition
+    norm,      // a layer norm's input and output [B, L, d]
+  };
+  std::string name;  // the checkpoint's name of the module: "encoder.block.0.layer.0.SelfAttention.q"
+  Kind kind;
+  bool decoder = false;
+  std::int64_t layer = 0;
+  std::int64_t input_width = 0;
+  std::int64_t output_width = 0;
+};
+
+// What an attached function sees beside its tensor.
+struct SiteContext {
+  at::Tensor tasks;                  // [B]: each row's task
+  const Encoded* encoded = nullptr;  // in the decoder: the encoder's output
+};
+
+// Functions that a method attaches, by site name. `before` changes a linear map's input, `after` sees input and output
+// and gives the new output; either may be empty. Keys and values are given as output.
+struct SiteFunction {
+  std::function<at::Tensor(const at::Tensor& input, const SiteContext&)> before = {};
+  std::function<at::Tensor(const at::Tensor& input, const at::Tensor& output, const SiteContext&)> after = {};
+};
+
+class ATP_EXPORT Sites {
+ public:
+  void attach(const std::string& site, SiteFunction function);  // several at one place run in the order of attaching
+  const std::vector<SiteFunction>* find(const std::string& site) const;
+  bool empty() const { return functions_.empty(); }
+  std::vector<std::string> names() const;
+
+ private:
+  std::vector<std::pair<std::string, std::vector<SiteFunction>>> functions_;
+};
+
+// How one pass through the backbone is run.
+struct Pass {
+  double dropout = 0;                           // 0 when evaluating
+  std::optional<at::Generator> generator = {};  // dropout's, owned by the trainer; needed where dropout > 0
+  const Sites* sites = nullptr;                 // what the method attached
+  at::Tensor tasks = {};                        // [B], for the sites
+};
+
+// Where a backbone's weights and sizes come from.
+struct Checkpoint {
+  std::string folder;           // Hub layout; empty: random weights
+  std::string random_shape;     // a shape's name ("tiny", "small", "base", …) or a config.json's path
+  std::uint64_t seed = 0;       // of the random weights
+  std::int64_t vocabulary = 0;  // of the tokenizer, for random weights
+};
+
+struct BackboneRequest {
+  Checkpoint checkpoint;
+  at::ScalarType precision = at::kFloat;  // float32, bfloat16 or float64
+  at::Device device = at::kCPU;  // at::kMeta: sizes and names only, nothing is allocated or read but the config
+};
+
+using NamedTensor = std::pair<std::string, at::Tensor>;
+
+// An encoder–decoder whose weights are frozen unless a method makes them require a gradient. Every function is
+// differentiable in its floating-point inputs; none keeps state between calls.
+class ATP_EXPORT Backbone {
+ public:
+  virtual ~Backbone();
+
+  virtual const BackboneShape& shape() const = 0;
+  virtual at::Tensor embed(const at::Tensor& ids) const = 0;  // [B, l] → [B, l, d]
+  virtual Encoded encode(const Embedded& input, const Pass& pass) const = 0;
+  virtual Losses loss(const Encoded& encoded, const at::Tensor& labels, const Lengths& lengths,
+                      const Pass& pass) const = 0;
+  // Greedy decoding: per row the ids before </s>, at most `max_tokens` of them, </s> counted.
+  virtual std::vector<std::vector<std::int32_t>> generate(const Encoded& encoded, std::int64_t max_tokens,
+                                                          const Pass& pass) const = 0;
+
+  virtual const std::vector<NamedTensor>& weights() const = 0;  // every weight once, by the checkpoint's names
+  virtual std::vector<Site> sites() const = 0;
+};
+
+template <>
+struct Interface<Backbone> {
+  static constexpr const char* kind = "backbone";
+  using Make = std::shared_ptr<Backbone>(const BackboneRequest&, const Params&);
+};
+
+}  // namespace atp

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "atp/backbone.h"
+#include "atp/parameter.h"
+#include "atp/registry.h"
+
+namespace atp {
+
+struct PromptShape {
+  std::int64_t sources = 0;  // t
+  std::int64_t length = 0;   // m
+  std::int64_t width = 0;    // d
+  bool target = true;        // false: no target prompt takes part (paper §5.3 a)
+};
+
+struct Mixture {
+  at::Tensor prompt;  // [B, m, d]
+  at::Tensor
+      weights;  // what each prompt weighed, [B, t+1] or [B, m, t+1], the target last; for analysis, never recomputed
+};
+
+// Makes each example's prompt from frozen source prompts, the task's own prompt and the embedded input.
+class ATP_EXPORT PromptCombiner : public Trainable {
+ public:
+  // sources [t, m, d]; target [B, m, d], undefined where none takes part; input: the text alone, [B, l, d] and lengths.
+  virtual Mixture combine(const at::Tensor& sources, const at::Tensor& target, const Embedded& input) const = 0;
+};
+
+template <>
+struct Interface<PromptCombiner> {
+  static constexpr const char* kind = "combiner";
+  using Make = std::shared_ptr<PromptCombiner>(const PromptShape&, const Params&);
+};
+
+}  // namespace atp

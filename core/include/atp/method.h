@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "atp/backbone.h"
+#include "atp/batch.h"
+#include "atp/combiner.h"
+#include "atp/parameter.h"
+#include "atp/registry.h"
+
+namespace atp {
+
+// What a method is built for. At plan time the backbone is on the meta device.
+struct MethodContext {
+  std::shared_ptr<Backbone> backbone;
+  std::vector<std::string> tasks;  // a batch's task numbers point here
+  std::int64_t sources = 0;        // how many source prompts there are
+  // Builds the recipe's combiner for a shape; set where the method's options have `combiner`.
+  std::function<std::shared_ptr<PromptCombiner>(const PromptShape&)> combiner = {};
+};
+
+// method = how a batch reaches the frozen backbone, and what is trained on the way. It never steps an optimiser and
+// never reads a file.
+//
+// Some keys of a method's option table are inputs that the pipeline resolves before the method is built; a method takes
+// them by listing them: `combiner`, `source_prompts`, `start_from`, `attention_from` (the functions below).
+class ATP_EXPORT Method : public Trainable {
+ public:
+  // Embeds the sources, with whatever stands before them.
+  virtual Embedded embed(const Batch& batch, const Backbone& backbone) const = 0;
+  // What is attached inside the backbone; nullptr: nothing.
+  virtual const Sites* sites() const { return nullptr; }
+  // True where the backbone's own weights are trained: it then gets a copy that no other step sees.
+  virtual bool changes_backbone() const { return false; }
+};
+
+ATP_EXPORT Option combiner_option(const std::string& fallback);
+ATP_EXPORT Option source_prompts_option();
+ATP_EXPORT Option start_from_option();      // first value of the parameter `prompt`
+ATP_EXPORT Option attention_from_option();  // first values of the group `attention`
+
+template <>
+struct Interface<Method> {
+  static constexpr const char* kind = "method";
+  using Make = std::shared_ptr<Method>(const MethodContext&, const Params&);
+};
+
+}  // namespace atp

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "atp/export.h"
+#include "atp/options.h"
+#include "atp/registry.h"
+#include "atp/value.h"
+
+namespace atp {
+
+// One record of a data file: a table's row by column name, a line of JSON by key.
+class ATP_EXPORT Row {
+ public:
+  explicit Row(Value fields) : fields_(std::move(fields)) {}
+
+  // A column's text. Throws DataError with file and line, naming the columns there are, where it is missing.
+  std::string operator[](const std::string& column) const;
+  const Value& value(const std::string& column) const;  // nested data, as JSON has it
+  bool has(const std::string& column) const { return fields_.find(column) != nullptr; }
+  const Value& fields() const { return fields_; }
+  const Origin& origin() const { return fields_.origin; }
+
+ private:
+  Value fields_;  // a map
+};
+
+// What the model reads and should write. `target` may be a raw label: the task's `labels` translate it.
+struct Example {
+  std::string source;
+  std::string target;
+  std::vector<std::string> references = {};  // accepted answers; empty: the target alone
+  std::string group = {};                    // rows of one question (MultiRC) share a group
+};
+
+// A split's part in an experiment, for tasks that make other rows to train on than to be scored on (ReCoRD).
+enum class Role { train, evaluate };
+
+// Where the rows of each split are: paths below the data root, tried in order. Columns are found by the header's names,
+// or by `columns` for a file without a header (then `columns` names all of them).
+struct ATP_EXPORT Files {
+  enum class Format { none, tsv, csv, jsonl };
+  struct Split {
+    std::string name;  // "train", "dev", "test", or what `Splits::official` should call it
+    std::vector<std::string> paths;
+  };
+
+  Format format = Format::none;
+  std::vector<Split> splits = {};
+  std::vector<std::string> columns = {};
+};
+
+using SplitPaths = std::vector<std::pair<std::string, std::string>>;
+// GLUE's TSV: one row a line, tab between fields, no quoting at all.
+ATP_EXPORT Files tsv(SplitPaths paths, std::vector<std::string> columns = {});
+// CSV as RFC 4180 has it, quotes doubled inside quotes.
+ATP_EXPORT Files csv(SplitPaths paths, std::vector<std::string> columns = {});
+ATP_EXPORT Files jsonl(SplitPaths paths);
+
+// How the splits of an experiment (train, validation, test) come from the files, after Mahabadi et al. 2021a;
+// permutations are torch.randperm's with a generator seeded 42.
+enum class Splits {
+  official,   // train, validation (or dev) and test as the files are
+  halve_dev,  // small sets: the first half of a permutation of dev is validation, the rest test
+  hold_out,   // large sets: 1,000 of a permutation of train become validation, dev becomes test
+};
+
+struct Label {
+  std::string raw;   // as the file writes it
+  std::string text;  // as the model writes it
+};
+
+// A task that turns rows into text: everything that a reader of the paper wants to know about it, and nothing about
+// files' forms, splits, batching or tokens. EXAMPLE: tasks/glue/rte.cpp.
+struct ATP_EXPORT TextTask {
+  std::string name;
+  std::string suite = {};
+  std::string summary = {};  // one line
+  std::string origin = {};   // who offers the files and where; part of the message when they are missing
+  std::string licence = {};
+  Files files = {};
+  Splits splits = Splits::official;
+  std::vector<Label> labels = {};         // empty: free text
+  std::vector<std::string> metrics = {};  // the first is primary: it chooses the best checkpoint
+  std::string prefix = {};  // written before the source, one space between (METHODS.md); empty: the task's name
+  bool has_prefix = true;
+
+  // Exactly one of the next two: a row to one example, or to several.
+  std::function<Example(const Row& row)> render = {};
+  std::function<std::vector<Example>(const Row& row, Role role)> expand = {};
+
+  // For a task without files: makes the rows of a split ("train", "validation", "test") itself, the same ones every
+  // time.
+  std::function<std::vector<Row>(const std::string& split)> generate = {};
+};
+
+template <>
+struct Interface<TextTask> {
+  static constexpr const char* kind = "task";
+  using Make = TextTask(const Params&);
+};
+
+// The usual way to offer a task that has no options of its own: `offer(rte())`.
+ATP_EXPORT Offer<TextTask> offer(TextTask task);
+
+// Readers, for tasks that read beside the usual way. Rows carry their file and line; a byte-order mark and CRLF are
+// taken away; invalid UTF-8, too few or too many fields throw DataError with the line.
+ATP_EXPORT std::vector<Row> read_rows(Files::Format format, const std::string& path,
+                                      const std::vector<std::string>& columns = {});
+
+}  // namespace atp

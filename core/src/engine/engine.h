@@ -1,0 +1,159 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "atp/export.h"
+#include "atp/options.h"
+#include "atp/registry.h"
+#include "data/token_rows.h"
+
+// The seam between the host, which knows no tensor, and libatp_core, which the host loads by path together with
+// libtorch when a step needs it. Plain data goes in and comes out; everything with numbers in it happens behind this
+// interface.
+namespace atp {
+
+struct PluginChoice {
+  std::string name;
+  Params options;
+};
+
+struct BackboneJob {
+  PluginChoice backbone;
+  std::string folder;        // the checkpoint in Hub layout; empty: random weights
+  std::string random_shape;  // a shape's name or a config.json's path
+  std::uint64_t random_seed = 0;
+  std::int64_t vocabulary = 0;  // of the tokenizer, for random weights
+  std::string precision = "float32";
+  std::optional<double> dropout = {};  // the checkpoint's own where not given
+};
+
+// A trained result that another step reads: its tensors' file and, where it holds several prompts, the task's.
+struct ResultFile {
+  std::string name;  // for messages: "sources.mnli"
+  std::string file;  // …/checkpoint/tensors.safetensors
+  std::string task;
+};
+
+// What is trained or scored: everything that fixes the model.
+struct ModelJob {
+  BackboneJob backbone;
+  PluginChoice method;  // an empty name: the untouched backbone (evaluate only)
+  std::optional<PluginChoice> combiner = {};
+  std::vector<std::string> tasks;  // the method's tasks
+  std::vector<ResultFile> source_prompts = {};
+  std::optional<ResultFile> start_from = {};
+  std::optional<ResultFile> attention_from = {};
+  std::vector<std::int32_t> frequent_pieces = {};  // ids that a vocabulary start draws from
+  std::uint64_t seed = 0;
+};
+
+using Scores = std::vector<std::pair<std::string, double>>;  // metric → score, the primary one first
+
+// One split of one task, ready for the backbone. `decode` and `score` stay in the host: text is none of the engine's
+// business.
+struct SplitData {
+  std::string task;
+  std::int64_t task_number = 0;  // among the model's tasks
+  std::shared_ptr<const TokenRows> rows;
+  std::int64_t target_length = 0;  // tokens to generate at most, </s> included
+  std::function<std::string(const std::vector<std::int32_t>&)> decode = {};
+  std::function<Scores(const std::vector<std::string>&)> score = {};  // one prediction per row
+};
+
+struct TrainSettings {
+  double learning_rate = 0;
+  std::map<std::string, double> learning_rates = {};  // by parameter group
+  double weight_decay = 0;
+  std::int64_t warmup_updates = 0;
+  std::int64_t batch_size = 32;
+  std::int64_t accumulation = 1;
+  double clip = 1.0;        // 0: none
+  std::int64_t epochs = 0;  // one of epochs and updates is positive
+  std::int64_t updates = 0;
+  std::string order = "shuffled";          // shuffled | by_length | file
+  std::int64_t evaluate_every = 0;         // updates; 0: every epoch
+  std::int64_t patience = 0;               // evaluations without a better score before stopping; 0: never
+  std::int64_t checkpoint_every = 0;       // updates between resumable states; 0: at evaluations and about every minute
+  std::int64_t evaluation_batch_size = 0;  // 0: batch_size
+};
+
+struct TrainJob {
+  ModelJob model;
+  std::vector<SplitData> train;       // one per task; a mixture is their concatenation
+  std::vector<SplitData> validation;  // may be empty: then the last state is the result
+  TrainSettings settings;
+  std::string folder;    // the step's: metrics.jsonl, predictions.jsonl, checkpoint/, state/ are written here
+  std::string identity;  // the step's hash: a state of another one is refused
+};
+
+struct EvaluateJob {
+  ModelJob model;
+  std::optional<ResultFile> result = {};  // tensors to load into the method
+  std::vector<SplitData> splits;
+  std::int64_t batch_size = 32;
+  std::string folder;
+};
+
+struct TrainedCount {
+  std::int64_t parameters = 0;  // trained, in all
+  double parameters_per_task = 0;
+  std::int64_t backbone_parameters = 0;
+  std::vector<std::string> groups = {};  // that learning rates can be given for
+};
+
+// What a step found out; the pipeline writes it into result.json.
+struct StepResult {
+  bool finished = true;                                // false: stopped by the user, resumable
+  std::vector<std::pair<std::string, Scores>> scores;  // per task (train: of the best state on validation)
+  std::int64_t best_update = 0;
+  double best_epoch = 0;
+  std::int64_t updates = 0;
+  std::int64_t resumed_at = 0;  // update that this process started from
+  TrainedCount trained;
+};
+
+struct Progress {
+  std::int64_t update = 0;
+  std::int64_t updates = 0;
+  double loss = 0;
+  std::string phase;  // "train", "validation", "evaluate"
+};
+
+// What the engine needs of its caller while it works.
+struct Control {
+  const std::atomic<bool>* stop = nullptr;  // set: finish the update, save, return unfinished
+  std::function<void(const Progress&)> progress = {};
+};
+
+class ATP_EXPORT Engine {
+ public:
+  virtual ~Engine();
+  virtual TrainedCount count(const ModelJob& model) = 0;  // from shapes alone
+  virtual StepResult train(const TrainJob& job, const Control& control) = 0;
+  virtual StepResult evaluate(const EvaluateJob& job, const Control& control) = 0;
+};
+
+struct EngineSettings {
+  std::string device = "auto";  // auto | cpu | cuda | cuda:N
+  int threads = 0;              // 0: all cores
+  std::string libtorch;         // folder that holds lib/libtorch_cpu.so
+};
+
+struct DeviceReport {
+  std::string device;  // "cpu", "cuda:0 (NVIDIA H100 …)"
+  int threads = 0;
+  std::string libtorch_version;
+};
+
+}  // namespace atp
+
+// libatp_core's one C symbol for the host, found by name after loading the library. The caller owns the engine.
+extern "C" ATP_EXPORT atp::Engine* atp_make_engine(const atp::EngineSettings& settings, const atp::Registry& registry,
+                                                   atp::DeviceReport& report);

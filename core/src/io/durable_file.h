@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "atp/export.h"
+
+// Files that survive a kill at any moment. Part of libatp_sdk, used by the host and the engine; not installed.
+namespace atp {
+
+// Replaces `path` as one act: written beside it, fsync, rename, fsync of the folder. Throws Error naming the path and
+// the system's reason; a full disk leaves the old file as it was and no partial one behind.
+ATP_EXPORT void write_durably(const std::string& path, std::string_view contents);
+
+// A file that grows by whole lines (metrics.jsonl, predictions.jsonl).
+class ATP_EXPORT LineFile {
+ public:
+  // Opens or creates it and cuts it back to `length` bytes: what was written after the last checkpoint is not part of
+  // the run. Throws Error where the file is shorter than that.
+  LineFile(const std::string& path, std::size_t length);
+  ~LineFile();
+  LineFile(const LineFile&) = delete;
+  LineFile& operator=(const LineFile&) = delete;
+
+  void append(std::string_view line);  // adds the line feed
+  std::size_t sync();                  // everything is on disk now; gives the file's length in bytes
+
+ private:
+  std::string path_;
+  std::string buffer_;
+  int descriptor_ = -1;
+  std::size_t length_ = 0;
+};
+
+ATP_EXPORT std::string read_file(const std::string& path);  // throws Error naming the path and the system's reason
+
+}  // namespace atp
