@@ -1,0 +1,214 @@
+#include "atp/options.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace atp {
+
+namespace {
+
+Option make(Option::Type type, std::string key, Value fallback) {
+  Option option;
+  option.type = type;
+  option.key = std::move(key);
+  option.fallback = std::move(fallback);
+  return option;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string quoted(const Value& value) {
+  return value.is_list() || value.is_map() ? std::string(value.type_name()) : "'" + value.scalar_text() + "'";
+}
+
+bool has_type(const Option& option, const Value& value) {
+  switch (option.type) {
+    case Option::Type::boolean:
+      return value.is_boolean();
+    case Option::Type::integer:
+      return value.is_integer();
+    case Option::Type::number:
+      return value.is_number();
+    case Option::Type::text:
+    case Option::Type::path:
+      return value.is_text();
+    case Option::Type::list:
+      return value.is_list();
+    case Option::Type::map:
+      return value.is_map();
+    case Option::Type::any:
+      return true;
+  }
+  return false;
+}
+
+std::string short_number(double number) {
+  return number == static_cast<double>(static_cast<std::int64_t>(number))
+             ? std::to_string(static_cast<std::int64_t>(number))
+             : Value(number).scalar_text();
+}
+
+// What is wrong with a value, or an empty text.
+std::string fault(const Option& option, const Value& value) {
+  const std::string found = "'" + option.key + "': found " + quoted(value) + ", expected ";
+  if (!has_type(option, value)) {
+    const std::string note = option.choices.empty() ? "" : " (one of: " + joined(option.choices) + ")";
+    return found + option.type_name() + note;
+  }
+  if (value.is_number() && option.type != Option::Type::any) {
+    const double number = value.number();
+    const bool low = option.minimum_excluded ? !(number > option.minimum) : !(number >= option.minimum);
+    if (low) return found + (option.minimum_excluded ? "a number above " : "at least ") + short_number(option.minimum);
+    if (!(number <= option.maximum)) return found + "at most " + short_number(option.maximum);
+  }
+  if (value.is_text() && !option.choices.empty() &&
+      std::find(option.choices.begin(), option.choices.end(), value.text()) == option.choices.end())
+    return found + "one of " + joined(option.choices) + did_you_mean(value.text(), option.choices);
+  return "";
+}
+
+}  // namespace
+
+const char* Option::type_name() const {
+  switch (type) {
+    case Type::boolean:
+      return "true or false";
+    case Type::integer:
+      return "an integer";
+    case Type::number:
+      return "a number";
+    case Type::text:
+      return "a text";
+    case Type::path:
+      return "a path";
+    case Type::list:
+      return "a list";
+    case Type::map:
+      return "a map";
+    case Type::any:
+      return "any value";
+  }
+  return "";
+}
+
+Option boolean(std::string key, Value fallback) {
+  return make(Option::Type::boolean, std::move(key), std::move(fallback));
+}
+Option integer(std::string key, Value fallback) {
+  return make(Option::Type::integer, std::move(key), std::move(fallback));
+}
+Option number(std::string key, Value fallback) {
+  return make(Option::Type::number, std::move(key), std::move(fallback));
+}
+Option text(std::string key, Value fallback) { return make(Option::Type::text, std::move(key), std::move(fallback)); }
+Option path(std::string key, Value fallback) { return make(Option::Type::path, std::move(key), std::move(fallback)); }
+Option list(std::string key, Value fallback) { return make(Option::Type::list, std::move(key), std::move(fallback)); }
+Option map(std::string key, Value fallback) { return make(Option::Type::map, std::move(key), std::move(fallback)); }
+Option any(std::string key, Value fallback) { return make(Option::Type::any, std::move(key), std::move(fallback)); }
+
+Options::Options(std::initializer_list<Option> options) {
+  for (const auto& option : options) add(option);
+}
+
+Options& Options::add(Option option) {
+  if (find(option.key)) throw std::logic_error("two options '" + option.key + "' in one table");
+  options_.push_back(std::move(option));
+  return *this;
+}
+
+Options& Options::add(const Options& others) {
+  for (const auto& option : others.options_) add(option);
+  return *this;
+}
+
+const Option* Options::find(const std::string& key) const {
+  const auto found = std::find_if(options_.begin(), options_.end(), [&](const Option& o) { return o.key == key; });
+  return found == options_.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> Options::keys() const {
+  std::vector<std::string> keys;
+  for (const auto& option : options_) keys.push_back(option.key);
+  return keys;
+}
+
+Params Options::check(const Value& given, const Origin& where, Problems& problems) const {
+  Value values = Value::map();
+  if (!given.is_null() && !given.is_map()) {
+    problems.add(given.origin.known() ? given.origin : where,
+                 std::string("found ") + given.type_name() + ", expected a map of options (" + joined(keys()) + ")");
+  } else if (given.is_map()) {
+    for (const auto& [key, value] : given.members()) {
+      const Option* option = find(key);
+      const Origin& place = value.key_origin.known() ? value.key_origin : value.origin;
+      if (!option) {
+        problems.add(place,
+                     "unknown key '" + key + "'" + did_you_mean(key, keys()) +
+                         (options_.empty() ? " (no options are known here)" : " (one of: " + joined(keys()) + ")"));
+      } else if (value.is_null()) {
+        if (!option->allows_null) problems.add(place, "'" + key + "' has no value; expected " + option->type_name());
+      } else if (const auto wrong = fault(*option, value); !wrong.empty()) {
+        problems.add(value.origin, wrong);
+      } else {
+        values.set(key, value);
+      }
+    }
+  }
+  for (const auto& option : options_) {
+    const bool said = given.is_map() && given.find(option.key);
+    if (said) continue;
+    if (option.is_required) problems.add(where, "'" + option.key + "' is missing; expected " + option.type_name());
+    if (!option.fallback.is_null()) values.set(option.key, option.fallback);
+  }
+  return Params(*this, std::move(values), where);
+}
+
+Params::Params() : values_(Value::map()) {}
+
+Params::Params(Options options, Value values, Origin where)
+    : options_(std::move(options)), values_(std::move(values)), where_(std::move(where)) {}
+
+namespace {
+const Value* look_up(const Options& options, const Value& values, const std::string& key) {
+  if (!options.find(key)) throw std::logic_error("option '" + key + "' is read but stands in no table");
+  return values.find(key);
+}
+}  // namespace
+
+bool Params::has(const std::string& key) const { return look_up(options_, values_, key) != nullptr; }
+
+bool Params::said(const std::string& key) const {
+  const auto* value = look_up(options_, values_, key);
+  return value && value->origin.known();
+}
+
+const Value& Params::value(const std::string& key) const {
+  if (const auto* value = look_up(options_, values_, key)) return *value;
+  throw RecipeError(where_, "'" + key + "' is missing; expected " + options_.find(key)->type_name());
+}
+
+bool Params::boolean(const std::string& key) const { return value(key).boolean(); }
+std::int64_t Params::integer(const std::string& key) const { return value(key).integer(); }
+double Params::number(const std::string& key) const { return value(key).number(); }
+const std::string& Params::text(const std::string& key) const { return value(key).text(); }
+
+std::optional<double> Params::optional_number(const std::string& key) const {
+  return has(key) ? std::optional(number(key)) : std::nullopt;
+}
+std::optional<std::int64_t> Params::optional_integer(const std::string& key) const {
+  return has(key) ? std::optional(integer(key)) : std::nullopt;
+}
+std::optional<std::string> Params::optional_text(const std::string& key) const {
+  return has(key) ? std::optional(text(key)) : std::nullopt;
+}
+
+Origin Params::origin(const std::string& key) const {
+  const auto* value = look_up(options_, values_, key);
+  return value && value->origin.known() ? value->origin : where_;
+}
+
+}  // namespace atp
