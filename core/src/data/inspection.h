@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "atp/registry.h"
+#include "data/task_data.h"
+
+// What `atp tasks`, `atp show`, `atp check` and `atp score` do, once the command line is read and the plugins are
+// loaded. With `json` exactly one JSON document is written (RECIPE.md's shapes). Errors are thrown, as everywhere.
+namespace atp {
+
+struct OfferedTask {
+  TextTask task;
+  std::string plugin;
+};
+
+// Every task: suite, metrics, labels, the files it wants and whether they are there.
+void list_tasks(const std::vector<OfferedTask>& tasks, const std::string& root, bool json, std::ostream& out);
+
+struct ShowRequest {
+  std::string split = "train";
+  std::int64_t index = 0;
+  bool tokens = false;    // print the pieces too (JSON always holds them)
+  std::string tokenizer;  // spiece.model or its folder; "": atp's own, named in the output
+  bool json = false;
+};
+
+// An example as the model sees it. RecipeError for an index that the split does not have, naming its size.
+void show_example(const TaskData& data, const ShowRequest& request, std::ostream& out);
+
+struct CheckRequest {
+  std::string tokenizer;  // as ShowRequest's
+  std::int64_t source_length = 256;
+};
+
+// A task's contract over all splits that have files: every example readable, targets in the label set, lengths, metrics
+// on perfect and on empty predictions, answers that the tokenizer cannot write. All that is wrong is written to `out`;
+// false where something was.
+bool check_task(const TaskData& data, const CheckRequest& request, const Registry& registry, std::ostream& out);
+
+struct ScoreRequest {
+  std::string predictions;               // file: text, one a line, or JSON Lines {"prediction", "references"}
+  std::string split = "test";            // of the task, for references
+  std::vector<std::string> metrics;      // --metric; "": the task's
+  std::vector<std::string> labels = {};  // for metrics without a task
+  bool json = false;
+};
+
+// Scores a file of predictions. Without a task (`data` null) the file must be JSON Lines with references, and `metrics`
+// must be given. A line of JSON that has "target" and no "references" (predictions.jsonl of a run) is compared with
+// that.
+void score_predictions(const TaskData* data, const ScoreRequest& request, const Registry& registry, std::ostream& out);
+
+}  // namespace atp

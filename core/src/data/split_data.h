@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "atp/registry.h"
+#include "data/task_data.h"
+#include "data/tokenised.h"
+#include "engine/engine.h"
+
+namespace atp {
+
+struct SplitRequest {
+  std::string split;       // train | validation | test
+  std::int64_t limit = 0;  // the first so many examples; 0: all
+  std::int64_t source_length = 256;
+  std::optional<std::int64_t> target_length = {};  // the recipe's; needed for tasks without labels
+  std::string cache_folder;                        // "" keeps tokens in memory
+};
+
+// One split of a task as the engine wants it: tokenised rows, decode, and a score that owns all it needs.
+// `task_number` is left 0.
+SplitData split_data(const TaskData& data, const SplitRequest& request, std::shared_ptr<const Tokenizer> tokenizer,
+                     const Registry& registry);
+
+}  // namespace atp

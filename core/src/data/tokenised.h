@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/task_data.h"
+#include "data/token_rows.h"
+#include "data/tokenizer.h"
+
+namespace atp {
+
+struct TokenLengths {
+  std::int64_t source = 0;  // tokens at most, </s> included
+  std::int64_t target = 0;
+};
+
+// Tokens to generate at most, </s> included: the longest label's for a task with labels, otherwise the recipe's. Throws
+// RecipeError where a task without labels has none: there is no silent default.
+std::int64_t target_length(const TextTask& task, const Tokenizer& tokenizer, std::optional<std::int64_t> given);
+
+// The examples' token ids, from a file below `cache_folder` that is named by what it holds (XXH3, 128 bits, over the
+// texts, the tokenizer, the lengths and the format's version) and is memory-mapped; made where it is not there or not
+// whole. Several processes may do so at once. An empty `cache_folder` keeps the ids in memory.
+std::shared_ptr<const TokenRows> tokenise(const std::vector<TaskExample>& examples, const Tokenizer& tokenizer,
+                                          const TokenLengths& lengths, const std::string& cache_folder);
+
+}  // namespace atp
