@@ -1,0 +1,7 @@
+#include "atp/metric.h"
+
+namespace atp {
+
+Metric::~Metric() = default;
+
+}  // namespace atp

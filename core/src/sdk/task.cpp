@@ -1,0 +1,66 @@
+#include "atp/task.h"
+
+#include <algorithm>
+
+namespace atp {
+
+namespace {
+
+std::string columns_of(const Value& fields) {
+  std::string text;
+  for (const auto& [name, value] : fields.members()) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "none" : text;
+}
+
+std::vector<std::string> names_of(const Value& fields) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : fields.members()) names.push_back(name);
+  return names;
+}
+
+// Paths of one split may stand apart: ("train", a), ("dev", b), ("train", c) tries a, then c.
+Files files(Files::Format format, SplitPaths paths, std::vector<std::string> columns) {
+  Files result{.format = format, .columns = std::move(columns)};
+  for (auto& [name, path] : paths) {
+    const auto same = [&split_name = name](const Files::Split& split) { return split.name == split_name; };
+    auto split = std::find_if(result.splits.begin(), result.splits.end(), same);
+    if (split == result.splits.end()) split = result.splits.insert(split, {name, {}});
+    split->paths.push_back(std::move(path));
+  }
+  return result;
+}
+
+}  // namespace
+
+const Value& Row::value(const std::string& column) const {
+  if (const Value* value = fields_.find(column)) return *value;
+  throw DataError(origin(), "no column '" + column + "'" + did_you_mean(column, names_of(fields_)) +
+                                " (columns here: " + columns_of(fields_) + ")");
+}
+
+std::string Row::operator[](const std::string& column) const {
+  const Value& found = value(column);
+  if (found.is_null() || found.is_list() || found.is_map()) {
+    throw DataError(origin(),
+                    "column '" + column + "' holds a " + found.type_name() + "; a text or a number is expected");
+  }
+  return found.scalar_text();
+}
+
+Files tsv(SplitPaths paths, std::vector<std::string> columns) {
+  return files(Files::Format::tsv, std::move(paths), std::move(columns));
+}
+
+Files csv(SplitPaths paths, std::vector<std::string> columns) {
+  return files(Files::Format::csv, std::move(paths), std::move(columns));
+}
+
+Files jsonl(SplitPaths paths) { return files(Files::Format::jsonl, std::move(paths), {}); }
+
+Offer<TextTask> offer(TextTask task) {
+  std::string name = task.name;
+  std::string summary = task.summary;
+  return {std::move(name), std::move(summary), {}, [task = std::move(task)](const Params&) { return task; }};
+}
+
+}  // namespace atp
