@@ -17,7 +17,7 @@ include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LibTorch_CPU_LIBRARY LibTorch_C10_LIBRARY LibTorch_INCLUDE_DIR
   VERSION_VAR LibTorch_VERSION
-  REASON_FAILURE_MESSAGE "no libtorch at '${ATP_LIBTORCH}'; tools/setup fetches one, -DATP_LIBTORCH=DIR names another")
+  REASON_FAILURE_MESSAGE "no libtorch at '${ATP_LIBTORCH}': tools/setup fetches one, -DATP_LIBTORCH=DIR names another")
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   add_library(LibTorch::LibTorch INTERFACE IMPORTED)
