@@ -1,10 +1,10 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 #include <typeindex>
-#include <vector>
 
 #include "atp/export.h"
 #include "atp/options.h"
@@ -56,9 +56,9 @@ class ATP_EXPORT Registry {
                typeid(Function)});
   }
 
-  // nullptr where nothing of that name is offered.
+  // nullptr where nothing of that name is offered. Entries stay where they are for as long as the registry lives.
   const Entry* find(const std::string& kind, const std::string& name) const;
-  const std::vector<Entry>& entries() const { return entries_; }
+  const std::deque<Entry>& entries() const { return entries_; }
 
   // Builds one. Throws PluginError where it is not offered; what the plugin throws is passed on with the plugin's name
   // and the recipe's line in front.
@@ -71,12 +71,14 @@ class ATP_EXPORT Registry {
 
   // The host says whose entries the following ones are. Two entries of one kind and name: PluginError with both files.
   void set_plugin(std::string plugin, std::string version, std::string library);
+  // Takes over an entry of another registry as it is: each plugin registers apart, and what is shadowed stays behind.
+  void take(Entry entry);
 
  private:
   void add_entry(Entry entry);
   const Entry& require(const std::string& kind, const std::string& name, std::type_index type) const;
 
-  std::vector<Entry> entries_;
+  std::deque<Entry> entries_;
   std::string plugin_, version_, library_;
 };
 

@@ -18,6 +18,10 @@ void Registry::add_entry(Entry entry) {
   entry.plugin = plugin_;
   entry.version = version_;
   entry.library = library_;
+  take(std::move(entry));
+}
+
+void Registry::take(Entry entry) {
   if (const auto* other = find(entry.kind, entry.name))
     throw PluginError("two plugins offer " + entry.kind + " '" + entry.name + "'\n  first   " + other->library +
                       "\n  second  " + entry.library + "\n  fix     remove one of them, or rename what it offers");

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <iosfwd>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plugin_host/libtorch.h"
+#include "plugin_host/search_path.h"
+#include "plugin_host/stamp.h"
+#include "recipe/recipe.h"
+
+// Finds plugins by what their files say of themselves, and loads the few that are asked for.
+namespace atp {
+
+// A library on the search path.
+struct PluginFile {
+  std::string library;
+  std::size_t place = 0;  // index into PluginHost::places()
+  Stamp stamp;
+  std::string error;               // the whole message; empty: nothing is known against it
+  std::vector<std::string> notes;  // what of it is shadowed, and by which library
+};
+
+class PluginHost final : public Catalogue {
+ public:
+  // Looks through the search path and reads the stamps; loads nothing. Throws PluginError for a library that a recipe
+  // names and that cannot be used. `libtorch` must outlive the host.
+  PluginHost(const SearchPath& path, LibTorch& libtorch);
+  ~PluginHost() override;
+
+  // Loads the library that offers it, once. Throws PluginError (file, why, fix) where that library cannot be loaded or
+  // registers anything but what its stamp says, or where two in one place offer it.
+  const Registry::Entry* find(const std::string& kind, const std::string& name) override;
+  std::vector<std::string> names(const std::string& kind) override;
+
+  // What was loaded so far.
+  const Registry& registry() const { return registry_; }
+  const std::vector<PluginFile>& files() const { return files_; }
+  const std::vector<Place>& places() const { return places_; }
+
+ private:
+  void check_file(PluginFile& file);
+  void note_conflicts();
+  PluginFile* offering(const std::string& kind, const std::string& name);
+  void load(PluginFile& file);
+  std::string message(const PluginFile& file, const Fault& fault) const;
+
+  std::vector<Place> places_;
+  std::vector<PluginFile> files_;  // in the search's order
+  LibTorch& libtorch_;
+  Registry registry_;
+  std::map<std::string, bool> loaded_;  // by library
+};
+
+// `atp plugins`: every library, what it offers, what is shadowed, what cannot be loaded and why.
+void print_plugins(const PluginHost& host, bool json, std::ostream& out);
+
+}  // namespace atp
