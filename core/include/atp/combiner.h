@@ -31,6 +31,11 @@ class ATP_EXPORT PromptCombiner : public Trainable {
   virtual Mixture combine(const at::Tensor& sources, const at::Tensor& target, const Embedded& input) const = 0;
 };
 
+// The maximum over each row's own tokens, padding left out: [B, l, d] → [B, d].
+ATP_EXPORT at::Tensor max_over_tokens(const Embedded& input);
+// The maximum over a prompt's tokens, [..., m, d] → [..., d]. Where several are equal, the gradient goes to the first.
+ATP_EXPORT at::Tensor max_over_prompt(const at::Tensor& prompts);
+
 template <>
 struct Interface<PromptCombiner> {
   static constexpr const char* kind = "combiner";

@@ -37,6 +37,9 @@ class ATP_EXPORT Method : public Trainable {
   virtual bool changes_backbone() const { return false; }
 };
 
+// [P ; X]: prompts [B, m, d] before the embedded text, in the text's precision.
+ATP_EXPORT Embedded prepend(const at::Tensor& prompts, const Embedded& text);
+
 ATP_EXPORT Option combiner_option(const std::string& fallback);
 ATP_EXPORT Option source_prompts_option();
 ATP_EXPORT Option start_from_option();      // first value of the parameter `prompt`

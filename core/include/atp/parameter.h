@@ -21,7 +21,7 @@ struct ATP_EXPORT Start {
   at::Device device = at::kCPU;
   at::ScalarType precision = at::kFloat;  // of trained tensors: float32, or float64 for a float64 backbone
   const Backbone* backbone = nullptr;
-  std::vector<at::Tensor> source_prompts = {};     // t of [m, d]
+  std::vector<NamedTensor> source_prompts = {};    // t of [m, d], by the names that the recipe has for them
   std::map<std::string, at::Tensor> given = {};    // values that the recipe takes from other results, by parameter name
   std::vector<std::int32_t> frequent_pieces = {};  // ids that a vocabulary start may draw from (METHODS.md)
 
@@ -48,6 +48,9 @@ namespace initial {
 ATP_EXPORT Parameter::Initial zeros();
 ATP_EXPORT Parameter::Initial ones();
 ATP_EXPORT Parameter::Initial normal(double deviation);  // its own stream, by the parameter's name
+// A prompt [m, d], or several [N, m, d], of embeddings of frequent pieces drawn without replacement: equal rows would
+// tie in a max-pool. Throws RecipeError where there are fewer pieces than m.
+ATP_EXPORT Parameter::Initial vocabulary();
 }  // namespace initial
 
 // What methods and combiners share: they declare what they train when they are built, and get the values when a run
@@ -62,8 +65,8 @@ class ATP_EXPORT Trainable {
   std::vector<Parameter*> parameters();
   std::vector<const Parameter*> parameters() const;
 
-  // Sets first values: `given` ones where their name is in `start`, else `initial`. Throws FormatError on another
-  // shape.
+  // Sets first values: `given` ones where their name is in `start`, else `initial`. A given value may lack leading
+  // dimensions: one prompt starts the prompts of all tasks. Throws FormatError on another shape.
   virtual void initialise(const Start& start);
 
   // What a result keeps: the trained tensors and whatever else scoring needs (source prompts), by name.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "atp/export.h"
@@ -65,6 +66,8 @@ struct SplitData {
   std::int64_t target_length = 0;  // tokens to generate at most, </s> included
   std::function<std::string(const std::vector<std::int32_t>&)> decode = {};
   std::function<Scores(const std::vector<std::string>&)> score = {};  // one prediction per row
+  // A row's source and target as text, for predictions.jsonl; where empty, its lines go without them.
+  std::function<std::pair<std::string, std::string>(std::int64_t row)> texts = {};
 };
 
 struct TrainSettings {
@@ -89,7 +92,10 @@ struct TrainJob {
   std::vector<SplitData> train;       // one per task; a mixture is their concatenation
   std::vector<SplitData> validation;  // may be empty: then the last state is the result
   TrainSettings settings;
-  std::string folder;    // the step's: metrics.jsonl, predictions.jsonl, checkpoint/, state/ are written here
+  // The step's, which exists: metrics.jsonl, predictions.jsonl (of the best state, on validation), checkpoint/ and
+  // state/ are written here. state/ is left in place even when the step is finished: the caller removes it once its own
+  // record of the result is on disk, and a process that finds it before that gets the same result again at once.
+  std::string folder;
   std::string identity;  // the step's hash: a state of another one is refused
 };
 
@@ -98,7 +104,7 @@ struct EvaluateJob {
   std::optional<ResultFile> result = {};  // tensors to load into the method
   std::vector<SplitData> splits;
   std::int64_t batch_size = 32;
-  std::string folder;
+  std::string folder;  // predictions.jsonl is written here, its rows with their task where there are several splits
 };
 
 struct TrainedCount {
