@@ -1,7 +1,7 @@
 #pragma once
 
 #include <iosfwd>
-#include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,13 +45,14 @@ class PluginHost final : public Catalogue {
   void note_conflicts();
   PluginFile* offering(const std::string& kind, const std::string& name);
   void load(PluginFile& file);
+  Fault register_library(const PluginFile& file, Registry& apart) const;
   std::string message(const PluginFile& file, const Fault& fault) const;
 
   std::vector<Place> places_;
   std::vector<PluginFile> files_;  // in the search's order
   LibTorch& libtorch_;
   Registry registry_;
-  std::map<std::string, bool> loaded_;  // by library
+  std::set<std::string> loaded_;  // by library
 };
 
 // `atp plugins`: every library, what it offers, what is shadowed, what cannot be loaded and why.

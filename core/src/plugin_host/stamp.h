@@ -17,6 +17,7 @@ struct Stamp {
   std::string name;
   std::string version;
   std::vector<std::pair<std::string, std::string>> offers;  // kind, name
+  std::string text;                                         // as it stands in the file
 
   bool known() const { return !name.empty(); }
   bool offers_one(const std::string& kind, const std::string& name) const;
@@ -36,12 +37,19 @@ struct StampedFile {
   Fault fault;
 };
 
-// Reads a library's stamp without loading it, after checking that the file is a regular one and a whole shared object
-// (ELF) for this machine: the loader dies of SIGBUS on a truncated one.
+// Whether a file is a regular one and a whole shared object (ELF) for this machine: the loader dies of SIGBUS on a
+// truncated one.
+Fault check_library(const std::string& path);
+
+// Reads a library's stamp without loading it, after checking the file.
 StampedFile read_stamp(const std::string& path);
 
 // What a plugin must have been built with to fit this program. `libtorch` is the version that atp was built for.
 Fault check_stamp(const Stamp& stamp, const std::string& libtorch);
+
+// The remedy for a plugin that was built with something else: the commands, with the folder of this installation's
+// CMake package where it has one.
+std::string how_to_rebuild();
 
 // backbone, task, metric, combiner, method.
 const std::vector<std::string>& plugin_kinds();
