@@ -89,10 +89,15 @@ int open_partial(const std::string& partial) {
 }  // namespace
 
 void write_durably(const std::string& path, std::string_view contents) {
+  write_durably(path, std::vector<std::string_view>{contents});
+}
+
+void write_durably(const std::string& path, const std::vector<std::string_view>& parts) {
   const std::string partial = path + ".partial";
   const Descriptor descriptor(open_partial(partial));
   int error = ::ftruncate(descriptor, 0) == 0 ? 0 : errno;
-  if (error == 0) error = write_all(descriptor, contents);
+  for (const auto& part : parts)
+    if (error == 0) error = write_all(descriptor, part);
   if (error == 0 && ::fsync(descriptor) != 0) error = errno;
   if (error == 0 && ::rename(partial.c_str(), path.c_str()) != 0) error = errno;
   if (error != 0) {

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "atp/export.h"
 
@@ -11,6 +12,8 @@ namespace atp {
 // Replaces `path` as one act: written beside it, fsync, rename, fsync of the folder. Throws Error naming the path and
 // the system's reason; a full disk leaves the old file as it was and no partial one behind.
 ATP_EXPORT void write_durably(const std::string& path, std::string_view contents);
+// The same for contents in parts, one after the other, so that tensors need not be joined in memory first.
+ATP_EXPORT void write_durably(const std::string& path, const std::vector<std::string_view>& parts);
 
 // A file that grows by whole lines (metrics.jsonl, predictions.jsonl).
 class ATP_EXPORT LineFile {
