@@ -27,6 +27,8 @@ struct Mixture {
 // Makes each example's prompt from frozen source prompts, the task's own prompt and the embedded input.
 class ATP_EXPORT PromptCombiner : public Trainable {
  public:
+  ~PromptCombiner() override;
+
   // sources [t, m, d]; target [B, m, d], undefined where none takes part; input: the text alone, [B, l, d] and lengths.
   virtual Mixture combine(const at::Tensor& sources, const at::Tensor& target, const Embedded& input) const = 0;
 };

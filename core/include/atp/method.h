@@ -29,6 +29,8 @@ struct MethodContext {
 // them by listing them: `combiner`, `source_prompts`, `start_from`, `attention_from` (the functions below).
 class ATP_EXPORT Method : public Trainable {
  public:
+  ~Method() override;
+
   // Embeds the sources, with whatever stands before them.
   virtual Embedded embed(const Batch& batch, const Backbone& backbone) const = 0;
   // What is attached inside the backbone; nullptr: nothing.

@@ -1,0 +1,77 @@
+#include "atp/method.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/ge.h>
+#include <ATen/ops/masked_fill.h>
+
+#include <limits>
+
+#include "atp/combiner.h"
+
+namespace atp {
+
+Backbone::~Backbone() = default;
+PromptCombiner::~PromptCombiner() = default;
+Method::~Method() = default;
+
+void Sites::attach(const std::string& site, SiteFunction function) {
+  for (auto& [name, functions] : functions_) {
+    if (name != site) continue;
+    functions.push_back(std::move(function));
+    return;
+  }
+  functions_.push_back({site, {std::move(function)}});
+}
+
+const std::vector<SiteFunction>* Sites::find(const std::string& site) const {
+  for (const auto& [name, functions] : functions_)
+    if (name == site) return &functions;
+  return nullptr;
+}
+
+std::vector<std::string> Sites::names() const {
+  std::vector<std::string> names;
+  for (const auto& place : functions_) names.push_back(place.first);
+  return names;
+}
+
+at::Tensor max_over_prompt(const at::Tensor& prompts) {
+  // argmax gives the first of equal maxima, and gather sends the gradient to that element alone.
+  return prompts.gather(-2, prompts.argmax(-2, true)).squeeze(-2);
+}
+
+at::Tensor max_over_tokens(const Embedded& input) {
+  const auto places = at::arange(input.values.size(1), input.lengths.device.options());
+  const auto padding = places.ge(input.lengths.device.unsqueeze(1)).unsqueeze(2);  // [B, l, 1]
+  return max_over_prompt(input.values.masked_fill(padding, -std::numeric_limits<double>::infinity()));
+}
+
+Embedded prepend(const at::Tensor& prompts, const Embedded& text) {
+  const auto tokens = prompts.size(1);
+  Lengths lengths{.host = text.lengths.host, .device = text.lengths.device.add(tokens)};
+  for (auto& length : lengths.host) length += tokens;
+  return {.values = at::cat({prompts.to(text.values.scalar_type()), text.values}, 1),
+          .lengths = std::move(lengths),
+          .weights = {}};
+}
+
+Option combiner_option(const std::string& fallback) {
+  return any("combiner", fallback).help("how the prompts are mixed: a combiner by name, or {name, options}");
+}
+
+Option source_prompts_option() {
+  return any("source_prompts").help("frozen prompts to mix: a step, its results, or files").required();
+}
+
+Option start_from_option() {
+  return any("start_from").help("a result or file whose prompt is the first value of this one's");
+}
+
+Option attention_from_option() {
+  return any("attention_from").help("a result or file whose attention layers are the first values of this one's");
+}
+
+}  // namespace atp

@@ -1,0 +1,91 @@
+// ATTEMPT (paper §3): each input gets a prompt of its own, mixed from frozen source prompts and its task's prompt.
+//   max_{P_target, G} p_θ(y | [P_instance(X) ; X])   (Eq. 2),   P_instance from a combiner
+// Trained: P_target [N, m, d], one prompt for each of N tasks (§3.3), and what the combiner trains. The source prompts
+// are kept with the result, without gradient.
+#include <ATen/ops/arange.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/stack.h>
+#include <atp/error.h>
+#include <atp/method.h>
+#include <atp/plugin.h>
+
+namespace {
+
+at::Tensor stacked_sources(const atp::Start& start, const atp::Parameter& sources) {
+  std::vector<at::Tensor> prompts;
+  for (const auto& [name, prompt] : start.source_prompts) {
+    const auto length = sources.shape[1], width = sources.shape[2];
+    if (prompt.dim() != 2 || prompt.size(0) != length || prompt.size(1) != width) {
+      std::string shape;
+      for (const auto size : prompt.sizes()) shape += (shape.empty() ? "" : ", ") + std::to_string(size);
+      throw atp::FormatError("source prompt '" + name + "' has shape [" + shape +
+                             "]; attempt mixes prompts of shape [" + std::to_string(length) + ", " +
+                             std::to_string(width) + "] (prompt_length, the backbone's width)");
+    }
+    prompts.push_back(prompt.to(start.precision));
+  }
+  return at::stack(prompts);
+}
+
+class Attempt final : public atp::Method {
+ public:
+  static atp::Options options() {
+    return {
+        atp::integer("prompt_length", 100).at_least(1).unit("tokens").help("m, tokens of every prompt"),
+        atp::text("target_prompt", "trained")
+            .one_of({"trained", "zeros", "none"})
+            .help("the task's own prompt: trained from start_from or the vocabulary, trained from zeros, or no part "
+                  "of the mixture"),
+        atp::combiner_option("attempt"),
+        atp::source_prompts_option(),
+        atp::start_from_option(),
+        atp::attention_from_option()};
+  }
+
+  Attempt(const atp::MethodContext& context, const atp::Params& params) {
+    const atp::PromptShape shape{.sources = context.sources,
+                                 .length = params.integer("prompt_length"),
+                                 .width = context.backbone->shape().width,
+                                 .target = params.text("target_prompt") != "none"};
+    if (shape.sources == 0)
+      throw atp::RecipeError(params.where(), "attempt mixes source prompts; source_prompts names none");
+    const auto tasks = static_cast<std::int64_t>(context.tasks.size());
+    if (shape.target)
+      target_ =
+          &parameter("prompt", {tasks, shape.length, shape.width}, "prompt",
+                     params.text("target_prompt") == "zeros" ? atp::initial::zeros() : atp::initial::vocabulary());
+    sources_ = &buffer("source_prompts", {shape.sources, shape.length, shape.width}, stacked_sources);
+    combiner_ = context.combiner(shape);
+    part(*combiner_);
+  }
+
+  atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
+    const atp::Embedded text{.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
+    const auto mixture = combiner_->combine(sources_->value, target_prompts(batch.tasks), text);
+    auto embedded = atp::prepend(mixture.prompt, text);
+    embedded.weights = mixture.weights;
+    return embedded;
+  }
+
+ private:
+  // Each row's own prompt [B, m, d]: a product with one-hot rows, whose gradient is summed in a fixed order everywhere.
+  at::Tensor target_prompts(const at::Tensor& tasks) const {
+    if (!target_) return {};
+    const auto& prompts = target_->value;
+    const auto chosen = tasks.unsqueeze(1).eq(at::arange(prompts.size(0), tasks.options())).to(prompts.scalar_type());
+    return at::matmul(chosen, prompts.flatten(1)).unflatten(1, prompts.sizes().slice(1));
+  }
+
+  atp::Parameter* target_ = nullptr;
+  atp::Parameter* sources_ = nullptr;
+  std::shared_ptr<atp::PromptCombiner> combiner_;
+};
+
+}  // namespace
+
+ATP_PLUGIN(registry) {
+  registry.add<atp::Method>({.name = "attempt",
+                             .summary = "instance-wise mixtures of source prompts and the task's prompt",
+                             .options = Attempt::options(),
+                             .make = std::make_shared<Attempt, const atp::MethodContext&, const atp::Params&>});
+}

@@ -1,0 +1,55 @@
+// Fine-tuning: every weight of the backbone is trained.
+//   max_θ p_θ(y | X)
+// Trained: θ, in a copy of the backbone that no other step sees. Decay spares layer norms and biases.
+#include <atp/error.h>
+#include <atp/method.h>
+#include <atp/plugin.h>
+
+namespace {
+
+class FineTuning final : public atp::Method {
+ public:
+  FineTuning(const atp::MethodContext& context, const atp::Params& params) : backbone_(context.backbone) {
+    for (const auto& [name, weight] : backbone_->weights()) {
+      if (weight.scalar_type() == at::kBFloat16)
+        throw atp::RecipeError(
+            params.where(),
+            "fine_tuning trains the backbone's own weights, and bfloat16 is too coarse for its small "
+            "updates; use precision: float32");
+      parameter(name, weight.sizes().vec(), "weights", {}, weight.dim() > 1);
+    }
+  }
+
+  // The trained tensors are the backbone's weights themselves, not copies of them.
+  void initialise(const atp::Start&) override {
+    const auto& weights = backbone_->weights();
+    const auto trained = parameters();
+    for (std::size_t i = 0; i < trained.size(); ++i) {
+      trained[i]->value = weights[i].second;
+      trained[i]->value.set_requires_grad(true);
+    }
+  }
+
+  void load(const std::map<std::string, at::Tensor>& tensors, const atp::Start& start) override {
+    initialise(start);
+    Trainable::load(tensors, start);
+  }
+
+  atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
+    return {.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
+  }
+
+  bool changes_backbone() const override { return true; }
+
+ private:
+  std::shared_ptr<atp::Backbone> backbone_;
+};
+
+}  // namespace
+
+ATP_PLUGIN(registry) {
+  registry.add<atp::Method>({.name = "fine_tuning",
+                             .summary = "all weights of the backbone are trained",
+                             .options = {},
+                             .make = std::make_shared<FineTuning, const atp::MethodContext&, const atp::Params&>});
+}
