@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "atp/error.h"
@@ -50,8 +50,6 @@ TextTask in_place_task(const std::string& name, const Params& options);
 class TaskData {
  public:
   TaskData(TextTask task, TaskSettings settings);
-  ~TaskData();
-  TaskData(TaskData&&) noexcept;
 
   const TextTask& task() const { return task_; }
   const TaskSettings& settings() const { return settings_; }
@@ -69,17 +67,21 @@ class TaskData {
   std::vector<TaskExample> split(const std::string& name, std::int64_t limit = 0) const;
 
  private:
-  struct Rows;
-  const Rows& rows(const std::string& file_split, bool for_training) const;
-  std::vector<TaskExample> hold_out(const std::string& name) const;
-  std::vector<TaskExample> halve(const std::string& name) const;
-  std::string file_split(const std::string& split) const;
+  using Examples = std::vector<TaskExample>;
+  std::shared_ptr<const Examples> read(const std::string& file_split, Role role) const;  // each once
+  std::string resolve(const std::string& file_split) const;                              // the file that is there
+  Examples held_out(bool train) const;
+  Examples half_of_dev(bool first) const;
+  std::string file_split(const std::string& split) const;  // what the files call the split that `split` is made from
   Splits rule() const;
+  Examples examples_of(const Row& row, Role role) const;
+  void translate(TaskExample& example) const;
 
   TextTask task_;
   TaskSettings settings_;
   std::string prefix_;
-  mutable std::map<std::string, std::shared_ptr<const Rows>> read_;
+  mutable std::map<std::pair<std::string, Role>, std::shared_ptr<const Examples>> read_;
+  mutable bool warned_ = false;
 };
 
 const std::vector<std::string>& split_names();  // train, validation, test

@@ -1,0 +1,8 @@
+#include "glue.h"
+
+#include <atp/plugin.h>
+
+ATP_PLUGIN(registry) {
+  using namespace atp::glue;
+  for (auto task : {cola(), sst2(), mrpc(), rte()}) registry.add(atp::offer(task));
+}

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <atp/task.h>
+
+// GLUE (Wang et al. 2019), from the files that gluebenchmark.com distributes, with T5's templates.
+namespace atp::glue {
+
+TextTask cola();
+TextTask sst2();
+TextTask mrpc();
+TextTask rte();
+
+}  // namespace atp::glue
