@@ -13,30 +13,8 @@
 
 namespace atp {
 
-Backbone::~Backbone() = default;
 PromptCombiner::~PromptCombiner() = default;
 Method::~Method() = default;
-
-void Sites::attach(const std::string& site, SiteFunction function) {
-  for (auto& [name, functions] : functions_) {
-    if (name != site) continue;
-    functions.push_back(std::move(function));
-    return;
-  }
-  functions_.push_back({site, {std::move(function)}});
-}
-
-const std::vector<SiteFunction>* Sites::find(const std::string& site) const {
-  for (const auto& [name, functions] : functions_)
-    if (name == site) return &functions;
-  return nullptr;
-}
-
-std::vector<std::string> Sites::names() const {
-  std::vector<std::string> names;
-  for (const auto& place : functions_) names.push_back(place.first);
-  return names;
-}
 
 at::Tensor max_over_prompt(const at::Tensor& prompts) {
   // argmax gives the first of equal maxima, and gather sends the gradient to that element alone.
