@@ -43,16 +43,15 @@ struct CheckRequest {
 bool check_task(const TaskData& data, const CheckRequest& request, const Registry& registry, std::ostream& out);
 
 struct ScoreRequest {
-  std::string predictions;               // file: text, one a line, or JSON Lines {"prediction", "references"}
-  std::string split = "test";            // of the task, for references
-  std::vector<std::string> metrics;      // --metric; "": the task's
-  std::vector<std::string> labels = {};  // for metrics without a task
+  std::string predictions;               // a file (data/prediction_file.h)
+  std::string split = "test";            // of the task, for the answers
+  std::vector<std::string> metrics;      // --metric; empty: the task's
+  std::vector<std::string> labels = {};  // empty: the task's, or without a task all answers in the file, sorted
   bool json = false;
 };
 
-// Scores a file of predictions. Without a task (`data` null) the file must be JSON Lines with references, and `metrics`
-// must be given. A line of JSON that has "target" and no "references" (predictions.jsonl of a run) is compared with
-// that.
+// Scores a file of predictions: against the references in it, else against the task's split. Without a task (`data`
+// null) the file must hold them, and `metrics` must be given.
 void score_predictions(const TaskData* data, const ScoreRequest& request, const Registry& registry, std::ostream& out);
 
 }  // namespace atp

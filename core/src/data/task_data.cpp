@@ -46,6 +46,13 @@ const Files::Split* find_split(const Files& files, const std::string& name) {
   return nullptr;
 }
 
+// The files' split that a split of the experiment is made from.
+std::string source_split(Splits rule, const std::string& split) {
+  if (rule == Splits::halve_dev && split != "train") return "dev";
+  if (rule == Splits::hold_out) return split == "test" ? "dev" : "train";
+  return split;
+}
+
 void require_whole(const TextTask& task) {
   const auto fail = [&](const std::string& what) { throw PluginError("task '" + task.name + "': " + what); };
   if (task.name.empty()) fail("it has no name");
@@ -109,9 +116,7 @@ std::string TaskData::file_split(const std::string& split) const {
     throw RecipeError("task '" + task_.name + "': no split '" + split + "'" + did_you_mean(split, split_names()) +
                       " (one of: " + joined(split_names()) + ")");
   }
-  std::string wanted = split;
-  if (rule() == Splits::halve_dev && split != "train") wanted = "dev";
-  if (rule() == Splits::hold_out) wanted = split == "test" ? "dev" : "train";
+  const std::string wanted = source_split(rule(), split);
   if (task_.generate) return wanted;
   if (const auto* found = find_split(task_.files, wanted)) return found->name;
   std::vector<std::string> names;
@@ -121,6 +126,11 @@ std::string TaskData::file_split(const std::string& split) const {
                   (settings_.official_splits ? ". The recipe asks for the official splits; without that the task makes "
                                                "its own test set"
                                              : ""));
+}
+
+bool TaskData::has_split(const std::string& name) const {
+  if (task_.generate) return true;
+  return find_split(task_.files, source_split(rule(), name)) != nullptr;
 }
 
 std::vector<TaskFile> TaskData::files() const {

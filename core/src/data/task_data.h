@@ -61,6 +61,8 @@ class TaskData {
   std::vector<TaskFile> files(const std::string& split) const;
   std::vector<TaskFile> files() const;  // all that the task names
 
+  bool has_split(const std::string& name) const;  // false: the task names no files for it
+
   // The examples of "train", "validation" or "test"; `limit` > 0: the first so many. Throws RecipeError for another
   // name, DataError where a file is missing (naming every path tried), malformed or without examples, or a target is
   // not in the label set.
