@@ -2,7 +2,8 @@
 #
 # Builds lib<NAME>.so, a plugin that offers NAMES of KIND (backbone, task, metric, combiner, method). A library of several
 # kinds repeats the pair: KIND task NAMES a b KIND metric NAMES c. Writes the descriptor and the stamp that the host reads
-# from the file before loading it. Tasks and metrics link atp::sdk alone; the other kinds need atp::core, and with it
+# from the file before loading it; nothing but these two is exported, and a symbol that no library has is an error of the
+# linker. Tasks and metrics link atp::sdk alone; the other kinds need atp::core, and with it
 # libtorch.
 function(atp_add_plugin plugin)
   set(kinds)
@@ -17,9 +18,15 @@ function(atp_add_plugin plugin)
         message(FATAL_ERROR "atp_add_plugin(${plugin}): unknown kind '${word}'; one of backbone, task, metric, combiner, method")
       endif()
       set(kind ${word})
+      if(kind IN_LIST kinds)
+        message(FATAL_ERROR "atp_add_plugin(${plugin}): KIND ${kind} stands there twice")
+      endif()
       list(APPEND kinds ${kind})
       set(names_${kind})
     elseif(state STREQUAL "NAMES")
+      if(NOT word MATCHES "^[a-z][a-z0-9_]*$")
+        message(FATAL_ERROR "atp_add_plugin(${plugin}): '${word}' is no name; lower-case letters, digits and _ make one")
+      endif()
       list(APPEND names_${kind} ${word})
     elseif(state STREQUAL "SOURCES")
       list(APPEND sources ${word})
@@ -34,6 +41,9 @@ function(atp_add_plugin plugin)
   endif()
   if(NOT version)
     set(version 0.0.0)
+  endif()
+  if(NOT version MATCHES "^[A-Za-z0-9.+~-]+$")
+    message(FATAL_ERROR "atp_add_plugin(${plugin}): VERSION '${version}' is none; letters, digits and .+~- make one")
   endif()
 
   set(needs_torch FALSE)
@@ -50,6 +60,10 @@ function(atp_add_plugin plugin)
   endforeach()
   list(JOIN offers ";" ATP_PLUGIN_OFFERS)
   list(GET kinds 0 first_kind)
+
+  if(needs_torch AND NOT TARGET atp::core)
+    message(FATAL_ERROR "atp_add_plugin(${plugin}): ${kinds} needs tensors; say find_package(atp COMPONENTS core)")
+  endif()
 
   set(ATP_PLUGIN_NAME ${plugin})
   set(ATP_PLUGIN_VERSION ${version})
@@ -73,8 +87,11 @@ function(atp_add_plugin plugin)
     set_target_properties(${plugin} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib/atp/plugins/${first_kind}")
     target_link_options(${plugin} PRIVATE "-Wl,-rpath,$ORIGIN/../../..")
     if(NOT ATP_PLUGIN_NOT_INSTALLED)
-      install(TARGETS ${plugin} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/atp/plugins/${first_kind}")
+      install(TARGETS ${plugin} LIBRARY DESTINATION "lib/atp/plugins/${first_kind}")
     endif()
+  else()
+    # The program that loads it has atp's libraries loaded already: no path of this installation stays in the plugin.
+    set_target_properties(${plugin} PROPERTIES BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "")
   endif()
 endfunction()
 

@@ -1,1 +1,28 @@
-# The installed tree: bin/, lib/, lib/atp/plugins/, include/atp/, lib/cmake/atp/. It works from any place.
+# The installed tree: bin/, lib/, lib/atp/plugins/<kind>/, include/atp/, lib/cmake/atp/, share/atp/. It works from any
+# place: programs find their libraries and plugins beside themselves, the CMake package its files beside itself. In-tree
+# plugins are installed where atp_add_plugin builds them.
+include(CMakePackageConfigHelpers)
+
+set(package_folder "lib/cmake/atp")
+set_target_properties(atp_sdk PROPERTIES EXPORT_NAME sdk)
+set_target_properties(atp_core PROPERTIES EXPORT_NAME core)
+install(TARGETS atp-run atp RUNTIME DESTINATION bin)
+install(TARGETS atp_sdk EXPORT atp_sdk LIBRARY DESTINATION lib)
+install(TARGETS atp_core EXPORT atp_core LIBRARY DESTINATION lib)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/core/include/atp" DESTINATION include FILES_MATCHING PATTERN "*.h")
+
+install(EXPORT atp_sdk FILE atpSdkTargets.cmake NAMESPACE atp:: DESTINATION ${package_folder})
+install(EXPORT atp_core FILE atpCoreTargets.cmake NAMESPACE atp:: DESTINATION ${package_folder})
+configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/atpConfig.cmake.in" "${PROJECT_BINARY_DIR}/package/atpConfig.cmake"
+                              INSTALL_DESTINATION ${package_folder} NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/package/atpConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/package/atpConfig.cmake" "${PROJECT_BINARY_DIR}/package/atpConfigVersion.cmake"
+              "${CMAKE_CURRENT_LIST_DIR}/AtpAddPlugin.cmake" "${CMAKE_CURRENT_LIST_DIR}/plugin_descriptor.cpp.in"
+              "${CMAKE_CURRENT_LIST_DIR}/FindLibTorch.cmake"
+        DESTINATION ${package_folder})
+
+# The tokenizer that atp brings lies in the build tree as it will in the installed one.
+install(DIRECTORY "${PROJECT_BINARY_DIR}/share/atp/" DESTINATION share/atp OPTIONAL)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/recipes" DESTINATION share/atp OPTIONAL)
+install(PROGRAMS "${PROJECT_SOURCE_DIR}/tools/new-plugin" DESTINATION share/atp/tools)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/templates" DESTINATION share/atp/tools)
