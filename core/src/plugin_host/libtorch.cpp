@@ -70,7 +70,7 @@ std::optional<std::string> version_of(const fs::path& folder) {
 // The folder with lib/libtorch_cpu.so that `said` means; empty where there is none.
 fs::path torch_folder(const fs::path& said) {
   auto base = fs::absolute(said).lexically_normal();
-  base.remove_trailing_separator();
+  if (base.filename() == ".") base = base.parent_path();  // it was written with a slash at its end
   for (const auto& folder : {base, base / "torch", base / "libtorch"})
     if (is_file(folder / "lib" / "libtorch_cpu.so")) return folder;
   if (base.filename() == "lib" && is_file(base / "libtorch_cpu.so")) return base.parent_path();

@@ -22,9 +22,10 @@ void add_libraries(const fs::path& folder, std::vector<std::string>& libraries) 
 
 Place folder_place(std::string title, const fs::path& folder) {
   boost::system::error_code error;
-  Place place{std::move(title), fs::absolute(folder).lexically_normal().string()};
-  place.exists = fs::is_directory(folder, error);
-  const fs::path absolute = place.folder;
+  auto absolute = fs::absolute(folder).lexically_normal();
+  if (absolute.filename() == ".") absolute = absolute.parent_path();  // it was written with a slash at its end
+  Place place{std::move(title), absolute.string()};
+  place.exists = fs::is_directory(absolute, error);
   add_libraries(absolute, place.libraries);
   for (const auto& kind : plugin_kinds()) add_libraries(absolute / kind, place.libraries);
   std::sort(place.libraries.begin(), place.libraries.end());

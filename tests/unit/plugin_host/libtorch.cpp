@@ -60,7 +60,7 @@ TEST_CASE("the version is read from the copy's own records") {
   const Folder folder;
   folder.write("lib/libtorch_cpu.so", "");
   const auto version = [&](const std::string& wanted) {
-    return refusal([&] { CHECK(find_libtorch({folder.path(), "", "", wanted, ""}).version == wanted); });
+    return refusal([&] { find_libtorch({folder.path(), "", "", wanted, ""}); });
   };
   CHECK(holds(version("2.11.0"), "libtorch of an unknown version"));
   folder.write("build-version", "2.9.1+cpu\n");

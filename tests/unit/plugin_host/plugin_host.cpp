@@ -160,7 +160,7 @@ TEST_CASE("an earlier place shadows a later one") {
   const auto good = first.add("good", "task/libgood.so");  // a kind's subfolder
   const auto twin = second.add("twin");
   auto libtorch = no_libtorch();
-  PluginHost host({{}, first.path() + "::" + second.path(), ""}, libtorch);
+  PluginHost host({{}, first.path() + "/::" + second.path(), ""}, libtorch);
   CHECK(host.names("task") == std::vector<std::string>{"magpie", "parrot"});
   CHECK(offered_by(host, "task", "magpie") == twin);  // of the later library only what no earlier one offers
   CHECK(offered_by(host, "task", "parrot") == good);
