@@ -1,0 +1,120 @@
+#include "engine/engine.h"
+
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+#include <torch/version.h>
+
+#include <filesystem>
+#include <new>
+
+#include "atp/error.h"
+#include "data/token_rows.h"
+#include "engine/device.h"
+#include "engine/model_builder.h"
+#include "engine/result_file.h"
+#include "eval/evaluator.h"
+#include "train/state.h"
+#include "train/training.h"
+
+namespace atp {
+
+Engine::~Engine() = default;
+
+namespace {
+
+// libtorch's own errors end here: the host knows atp's alone.
+template <class Work>
+auto translated(Work&& work) {
+  try {
+    return work();
+  } catch (const Error&) {
+    throw;
+  } catch (const c10::OutOfMemoryError& error) {
+    throw Error(std::string("the device's memory is full: ") + error.what_without_backtrace() +
+                "; use a smaller batch_size, or more accumulation");
+  } catch (const c10::Error& error) {
+    throw Error(std::string("libtorch: ") + error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    throw Error("memory is full; use a smaller batch_size, or more accumulation");
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw Error(error.what());
+  }
+}
+
+class TorchEngine final : public Engine {
+ public:
+  TorchEngine(const Registry& registry, at::Device device, int threads)
+      : builder_(registry, device), device_(device), threads_(threads) {
+    at::set_num_threads(threads);
+  }
+
+  TrainedCount count(const ModelJob& model) override {
+    return translated([&] { return count_of(builder_.outline(model), model.tasks.size()); });
+  }
+
+  StepResult train(const TrainJob& job, const Control& control) override {
+    return translated([&] {
+      auto state = load_state(job.folder, job.identity);
+      if (state) check_device(*state, job);
+      const auto threads = state ? state->threads : threads_;
+      const ThreadCount count(threads, threads_);
+      const auto model = builder_.fresh(job.model);
+      auto result = run_training(model, job, control, std::move(state), threads);
+      result.trained = count_of(model, job.model.tasks.size());
+      if (result.finished) write_result(job.folder, job.model, model);
+      return result;
+    });
+  }
+
+  StepResult evaluate(const EvaluateJob& job, const Control& control) override {
+    return translated([&] {
+      const auto model = builder_.trained(job.model, job.result);
+      StepResult result;
+      std::vector<Evaluation> evaluations;
+      for (const auto& split : job.splits) {
+        auto evaluation = atp::evaluate(model, split, job.batch_size, control, "evaluate");
+        if (!evaluation) {
+          result.finished = false;
+          return result;
+        }
+        result.scores.emplace_back(split.task, evaluation->scores);
+        evaluations.push_back(std::move(*evaluation));
+      }
+      write_predictions(job.folder + "/predictions.jsonl", evaluations, job.splits);
+      result.trained = count_of(model, job.model.tasks.size());
+      return result;
+    });
+  }
+
+ private:
+  // A resumed step runs with the threads that it was started with; the others with those of this process.
+  struct ThreadCount {
+    ThreadCount(int now, int later) : after(later) { at::set_num_threads(now); }
+    ~ThreadCount() { at::set_num_threads(after); }
+    int after;
+  };
+
+  void check_device(const TrainingState& state, const TrainJob& job) const {
+    const std::string here = device_.is_cpu() ? "cpu" : "cuda";
+    if (state.device != here)
+      throw Error(job.folder + " holds a step that was begun on " + state.device + ", and this process runs on " +
+                  here + "; go on with --device " + state.device + ", or start the step over with --fresh");
+  }
+
+  ModelBuilder builder_;
+  at::Device device_;
+  int threads_;
+};
+
+}  // namespace
+}  // namespace atp
+
+atp::Engine* atp_make_engine(const atp::EngineSettings& settings, const atp::Registry& registry,
+                             atp::DeviceReport& report) {
+  return atp::translated([&]() -> atp::Engine* {
+    const auto device = atp::choose_device(settings);
+    const auto threads = settings.threads > 0 ? settings.threads : atp::all_cores();
+    report = {.device = atp::describe(device), .threads = threads, .libtorch_version = TORCH_VERSION};
+    return new atp::TorchEngine(registry, device, threads);
+  });
+}

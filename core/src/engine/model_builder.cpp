@@ -1,0 +1,139 @@
+#include "engine/model_builder.h"
+
+#include <algorithm>
+
+#include "atp/error.h"
+#include "atp/safetensors.h"
+#include "engine/result_file.h"
+
+namespace atp {
+
+namespace {
+
+at::ScalarType precision_of(const BackboneJob& job) {
+  if (job.precision == "float32") return at::kFloat;
+  if (job.precision == "bfloat16") return at::kBFloat16;
+  if (job.precision == "float64") return at::kDouble;
+  throw RecipeError("precision is '" + job.precision + "'; expected float32, bfloat16 or float64");
+}
+
+// Everything that fixes a frozen backbone.
+std::string key_of(const BackboneJob& job) {
+  Value key = Value::list();
+  key.push_back(job.backbone.name);
+  key.push_back(job.backbone.options.values());
+  key.push_back(job.folder);
+  key.push_back(job.random_shape);
+  key.push_back(job.random_seed);
+  key.push_back(job.vocabulary);
+  key.push_back(job.precision);
+  return canonical_json(key);
+}
+
+}  // namespace
+
+BackboneRequest ModelBuilder::request(const BackboneJob& job, at::Device device) const {
+  return {.checkpoint = {.folder = job.folder,
+                         .random_shape = job.random_shape,
+                         .seed = job.random_seed,
+                         .vocabulary = job.vocabulary},
+          .precision = precision_of(job),
+          .device = device};
+}
+
+std::shared_ptr<Method> ModelBuilder::method(const ModelJob& job, std::shared_ptr<Backbone> backbone) const {
+  if (job.method.name.empty()) return nullptr;
+  const MethodContext context{.backbone = std::move(backbone),
+                              .tasks = job.tasks,
+                              .sources = static_cast<std::int64_t>(job.source_prompts.size()),
+                              .combiner = [this, &job](const PromptShape& shape) {
+                                if (!job.combiner)
+                                  throw RecipeError("method '" + job.method.name + "' needs a combiner");
+                                return registry_.make<PromptCombiner>(job.combiner->name, shape, job.combiner->options);
+                              }};
+  return registry_.make<Method>(job.method.name, context, job.method.options);
+}
+
+Model ModelBuilder::outline(const ModelJob& job) const {
+  Model model;
+  model.device = at::kMeta;
+  model.backbone = registry_.make<Backbone>(job.backbone.backbone.name, request(job.backbone, at::kMeta),
+                                            job.backbone.backbone.options);
+  model.method = method(job, model.backbone);
+  return model;
+}
+
+std::shared_ptr<Backbone> ModelBuilder::backbone(const ModelJob& job, bool own_copy) {
+  const auto make = [&] {
+    return registry_.make<Backbone>(job.backbone.backbone.name, request(job.backbone, device_),
+                                    job.backbone.backbone.options);
+  };
+  if (own_copy) return make();
+  if (const auto key = key_of(job.backbone); key != shared_key_) {
+    shared_.reset();  // before the next one is made: two may not fit
+    shared_key_.clear();
+    shared_ = make();
+    shared_key_ = key;
+  }
+  return shared_;
+}
+
+Model ModelBuilder::model(const ModelJob& job) {
+  const auto planned = outline(job);
+  Model model;
+  model.device = device_;
+  model.backbone = backbone(job, planned.method && planned.method->changes_backbone());
+  model.dropout = job.backbone.dropout.value_or(model.backbone->shape().dropout);
+  model.method = method(job, model.backbone);
+  return model;
+}
+
+Start ModelBuilder::start(const ModelJob& job, const Model& model) const {
+  Start start{.seed = job.seed,
+              .device = device_,
+              .precision = job.backbone.precision == "float64" ? at::kDouble : at::kFloat,
+              .backbone = model.backbone.get()};
+  start.frequent_pieces = job.frequent_pieces;
+  return start;
+}
+
+Model ModelBuilder::fresh(const ModelJob& job) {
+  auto made = model(job);
+  auto first = start(job, made);
+  for (const auto& source : job.source_prompts) first.source_prompts.emplace_back(source.name, read_prompt(source));
+  if (job.start_from) first.given.emplace("prompt", read_prompt(*job.start_from));
+  if (job.attention_from)
+    for (const auto* parameter : std::as_const(*made.method).parameters())
+      if (parameter->group == "attention")
+        first.given.emplace(parameter->name, read_tensor(*job.attention_from, parameter->name));
+  made.method->initialise(first);
+  return made;
+}
+
+Model ModelBuilder::trained(const ModelJob& job, const std::optional<ResultFile>& result) {
+  auto made = model(job);
+  if (!made.method) return made;
+  if (!result) throw RecipeError("method '" + job.method.name + "' cannot be evaluated without a trained result");
+  try {
+    made.method->load(read_tensors(*result), start(job, made));
+  } catch (const FormatError& error) {
+    throw FormatError("result '" + result->name + "' (" + result->file + "): " + error.what());
+  }
+  return made;
+}
+
+TrainedCount count_of(const Model& model, std::size_t tasks) {
+  TrainedCount count;
+  for (const auto& weight : model.backbone->weights()) count.backbone_parameters += weight.second.numel();
+  if (!model.method) return count;
+  for (const auto* parameter : std::as_const(*model.method).parameters()) {
+    count.parameters += parameter->count();
+    if (std::find(count.groups.begin(), count.groups.end(), parameter->group) == count.groups.end())
+      count.groups.push_back(parameter->group);
+  }
+  count.parameters_per_task =
+      static_cast<double>(count.parameters) / static_cast<double>(std::max<std::size_t>(1, tasks));
+  return count;
+}
+
+}  // namespace atp

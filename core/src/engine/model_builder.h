@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "atp/registry.h"
+#include "engine/engine.h"
+#include "train/model.h"
+
+namespace atp {
+
+// From a ModelJob to a Model: makes the backbone (one frozen copy is shared by all steps that ask for the same), the
+// method and its combiner, and their first values.
+class ModelBuilder {
+ public:
+  ModelBuilder(const Registry& registry, at::Device device) : registry_(registry), device_(device) {}
+
+  // On the meta device: names and shapes, nothing allocated.
+  Model outline(const ModelJob& job) const;
+  // Ready to be trained: source prompts, given values and random first values are in place.
+  Model fresh(const ModelJob& job);
+  // Ready to be scored: the values of a result. Without `result`, the untouched backbone.
+  Model trained(const ModelJob& job, const std::optional<ResultFile>& result);
+
+ private:
+  BackboneRequest request(const BackboneJob& job, at::Device device) const;
+  std::shared_ptr<Method> method(const ModelJob& job, std::shared_ptr<Backbone> backbone) const;
+  std::shared_ptr<Backbone> backbone(const ModelJob& job, bool own_copy);
+  Model model(const ModelJob& job);
+  Start start(const ModelJob& job, const Model& model) const;
+
+  const Registry& registry_;
+  at::Device device_;
+  std::string shared_key_;  // of the backbone that is shared
+  std::shared_ptr<Backbone> shared_;
+};
+
+TrainedCount count_of(const Model& model, std::size_t tasks);
+
+}  // namespace atp

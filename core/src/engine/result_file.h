@@ -1,0 +1,23 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <string>
+
+#include "engine/engine.h"
+#include "train/model.h"
+
+// A trained result on disk: checkpoint/tensors.safetensors, everything that Trainable::save gives, and beside it
+// checkpoint/method.json, which says what they are: method, combiner, tasks, backbone, names, shapes, groups.
+namespace atp {
+
+void write_result(const std::string& folder, const ModelJob& job, const Model& model);
+
+std::map<std::string, at::Tensor> read_tensors(const ResultFile& result);
+at::Tensor read_tensor(const ResultFile& result, const std::string& name);
+// The prompt [m, d] of a result, of the task that it names where the result holds several. A file of another program
+// may call its prompt `prompt_embeddings`, or hold one matrix of any name. Throws FormatError naming file and tensors.
+at::Tensor read_prompt(const ResultFile& result);
+
+}  // namespace atp

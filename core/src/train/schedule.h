@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+namespace atp {
+
+// Linear warm-up, then linear decay to 0: what the base rates are multiplied with in an update, counted from 0. With a
+// warm-up the first update's factor is 0.
+class Schedule {
+ public:
+  Schedule(std::int64_t updates, std::int64_t warmup) : updates_(updates), warmup_(warmup) {}
+
+  double factor(std::int64_t update) const;
+  bool ends_in_warmup() const { return warmup_ > 0 && updates_ <= warmup_; }  // the rate is never reached
+
+ private:
+  std::int64_t updates_;
+  std::int64_t warmup_;
+};
+
+}  // namespace atp

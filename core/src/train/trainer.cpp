@@ -1,0 +1,136 @@
+#include "train/trainer.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/stack.h>
+
+#include <mutex>
+#include <numeric>
+
+#include "atp/error.h"
+#include "atp/seed.h"
+
+namespace atp {
+
+namespace {
+
+std::int64_t updates_of(const TrainSettings& settings, std::int64_t per_epoch) {
+  if ((settings.epochs > 0) == (settings.updates > 0)) throw RecipeError("give either epochs or updates, above 0");
+  return settings.updates > 0 ? settings.updates : settings.epochs * per_epoch;
+}
+
+at::Generator generator_for(at::Device device, std::uint64_t seed) {
+  if (device.is_cpu()) return at::make_generator<at::CPUGeneratorImpl>(seed);
+  auto generator = at::globalContext().getAcceleratorHooksInterface(device.type()).getNewGenerator(device.index());
+  generator.set_current_seed(seed);
+  return generator;
+}
+
+// For operators that take no generator (dropout inside attention kernels).
+void seed_default_generator(at::Device device, std::uint64_t seed) {
+  at::Generator generator = at::globalContext().defaultGenerator(device);
+  const std::lock_guard lock(generator.mutex());
+  generator.set_current_seed(seed);
+}
+
+}  // namespace
+
+Trainer::Trainer(const Model& model, std::vector<SplitData> train, const TrainSettings& settings, std::uint64_t seed)
+    : model_(model),
+      settings_(settings),
+      seed_(seed),
+      batches_(std::move(train), settings.order, settings.batch_size, seed),
+      updates_(updates_of(settings, batches_.per_epoch())),
+      schedule_(updates_, settings.warmup_updates),
+      parameters_(model.method->parameters()),
+      optimiser_(parameters_, {.learning_rate = settings.learning_rate,
+                               .learning_rates = settings.learning_rates,
+                               .weight_decay = settings.weight_decay}) {
+  if (settings.accumulation < 1) throw RecipeError("accumulation is below 1");
+}
+
+UpdateRecord Trainer::step() {
+  const at::AutoGradMode gradients(true);
+  const auto micros = prepare();
+  for (std::int64_t i = 0; i < micros; ++i) {
+    const auto how = pass(i);
+    const auto encoded = model_.backbone->encode(embed(i), how);
+    reduce(model_.backbone->loss(encoded, batch(i).labels, batch(i).label_lengths, how)).backward();
+  }
+  return update();
+}
+
+std::int64_t Trainer::prepare() {
+  for (auto* parameter : parameters_) parameter->value.mutable_grad().reset();
+  examples_ = batches_.update(done_ / batches_.per_epoch(), done_ % batches_.per_epoch());
+  micro_batches_.clear();
+  tokens_ = 0;
+  loss_.reset();
+  const auto size = (examples_.size() + static_cast<std::size_t>(settings_.accumulation) - 1) /
+                    static_cast<std::size_t>(settings_.accumulation);
+  const std::span<const ExampleNumber> all(examples_);
+  for (std::size_t begin = 0; begin < all.size(); begin += size) {
+    micro_batches_.push_back(
+        make_batch(all.subspan(begin, std::min(size, all.size() - begin)), batches_.splits(), model_.device));
+    const auto& lengths = micro_batches_.back().label_lengths.host;
+    tokens_ += std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+  }
+  return static_cast<std::int64_t>(micro_batches_.size());
+}
+
+Embedded Trainer::embed(std::int64_t micro) const { return model_.embed(batch(micro)); }
+
+Pass Trainer::pass(std::int64_t micro) const {
+  auto pass = model_.pass(batch(micro));
+  if (model_.dropout > 0) {
+    const auto seed =
+        derive_seed(seed_, "dropout", static_cast<std::uint64_t>(done_), static_cast<std::uint64_t>(micro));
+    pass.dropout = model_.dropout;
+    pass.generator = generator_for(model_.device, seed);
+    seed_default_generator(model_.device, seed);
+  }
+  return pass;
+}
+
+at::Tensor Trainer::reduce(const Losses& losses) {
+  const auto part = losses.sums.sum().div(static_cast<double>(tokens_));
+  loss_ = loss_.defined() ? loss_.add(part.detach()) : part.detach();
+  return part;
+}
+
+UpdateRecord Trainer::update() {
+  const auto norm = clip_gradients(parameters_, settings_.clip);
+  const auto factor = schedule_.factor(done_);
+  optimiser_.step(factor);
+  ++done_;
+  UpdateRecord record{.update = done_,
+                      .epoch = epoch(),
+                      .rates = {},
+                      .numbers = at::stack({loss_, norm.to(loss_.options())}),
+                      .examples = examples_};
+  for (const auto* parameter : parameters_)
+    if (record.rates.empty() || record.rates.back().first != parameter->group)
+      record.rates.emplace_back(parameter->group, optimiser_.rate(parameter->group) * factor);
+  return record;
+}
+
+std::map<std::string, at::Tensor> Trainer::save() const {
+  auto tensors = optimiser_.save();
+  for (const auto* parameter : parameters_) tensors.emplace("value/" + parameter->name, parameter->value.detach());
+  return tensors;
+}
+
+void Trainer::restore(const std::map<std::string, at::Tensor>& tensors, std::int64_t done) {
+  const at::NoGradGuard no_gradient;
+  for (auto* parameter : parameters_) {
+    const auto found = tensors.find("value/" + parameter->name);
+    if (found == tensors.end() || found->second.sizes() != parameter->value.sizes())
+      throw FormatError("the training state has no value of '" + parameter->name + "' of the shape that is trained");
+    parameter->value.copy_(found->second);
+  }
+  optimiser_.restore(tensors, done);
+  done_ = done;
+}
+
+}  // namespace atp
