@@ -1,0 +1,105 @@
+#include "run.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <atp/error.h>
+
+#include <cmath>
+#include <limits>
+
+namespace atp::t5 {
+
+namespace {
+
+// SplitMix64 (Steele, Lea, Flood 2014), as a function of the position in its sequence.
+std::uint64_t mix(std::uint64_t seed, std::uint64_t position) {
+  std::uint64_t z = seed + (position + 1) * 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+// Fills a CPU tensor with `scale` where a 32-bit draw is below `limit`, else 0: one draw from the generator seeds
+// numbers that can be made in any order, several times faster than a generator's own sequence.
+template <class T>
+void fill_mask(T* mask, std::int64_t count, std::uint64_t seed, std::uint32_t limit, T scale) {
+  for (std::int64_t pair = 0; pair < count / 2; ++pair) {
+    const std::uint64_t bits = mix(seed, static_cast<std::uint64_t>(pair));
+    mask[2 * pair] = static_cast<std::uint32_t>(bits) < limit ? scale : T(0);
+    mask[2 * pair + 1] = static_cast<std::uint32_t>(bits >> 32) < limit ? scale : T(0);
+  }
+  if (count % 2 == 1)
+    mask[count - 1] =
+        static_cast<std::uint32_t>(mix(seed, static_cast<std::uint64_t>(count / 2))) < limit ? scale : T(0);
+}
+
+at::Tensor dropout_mask(const at::Tensor& values, double rate, const at::Generator& generator) {
+  at::Tensor mask = at::empty_like(values, at::MemoryFormat::Contiguous);
+  const double scale = 1 / (1 - rate);
+  if (!values.is_cpu()) return mask.bernoulli_(1 - rate, generator).mul_(scale);
+  at::Tensor number = at::empty({1}, at::kLong).random_(0, std::numeric_limits<std::int64_t>::max(), generator);
+  const auto seed = static_cast<std::uint64_t>(number.item<std::int64_t>());
+  const auto limit = static_cast<std::uint32_t>(std::lround((1 - rate) * 4294967295.0));
+  if (mask.scalar_type() == at::kFloat)
+    fill_mask(mask.mutable_data_ptr<float>(), mask.numel(), seed, limit, static_cast<float>(scale));
+  else if (mask.scalar_type() == at::kDouble)
+    fill_mask(mask.mutable_data_ptr<double>(), mask.numel(), seed, limit, scale);
+  else
+    fill_mask(mask.mutable_data_ptr<at::BFloat16>(), mask.numel(), seed, limit,
+              at::BFloat16(static_cast<float>(scale)));
+  return mask;
+}
+
+}  // namespace
+
+int SiteTable::add(Site site) {
+  const int number = static_cast<int>(sites_.size());
+  numbers_[site.name] = number;
+  sites_.push_back(std::move(site));
+  return number;
+}
+
+std::vector<const std::vector<SiteFunction>*> SiteTable::resolve(const Sites& attached) const {
+  std::vector<const std::vector<SiteFunction>*> functions(sites_.size(), nullptr);
+  for (const std::string& name : attached.names()) {
+    const auto number = numbers_.find(name);
+    if (number == numbers_.end()) {
+      std::vector<std::string> known;
+      for (const Site& site : sites_) known.push_back(site.name);
+      throw PluginError("backbone t5 has no site '" + name + "'" + did_you_mean(name, known));
+    }
+    const auto place = static_cast<std::size_t>(number->second);
+    const Site::Kind kind = sites_[place].kind;
+    functions[place] = attached.find(name);
+    for (const SiteFunction& function : *functions[place])
+      if (function.before && kind != Site::Kind::linear && kind != Site::Kind::norm)
+        throw PluginError("site '" + name + "' has no input that could be changed: attach `after`, not `before`");
+  }
+  return functions;
+}
+
+Run::Run(const Pass& pass, const SiteTable& table, const Encoded* encoded)
+    : rate_(pass.dropout), generator_(pass.generator), context_{pass.tasks, encoded} {
+  if (rate_ < 0 || rate_ >= 1) throw PluginError("dropout " + std::to_string(rate_) + "; expected 0 to below 1");
+  if (rate_ > 0 && !generator_) throw PluginError("a pass with dropout needs a generator");
+  if (pass.sites && !pass.sites->empty()) functions_ = table.resolve(*pass.sites);
+}
+
+at::Tensor Run::before(int site, at::Tensor input) const {
+  for (const SiteFunction& function : *functions_[static_cast<std::size_t>(site)])
+    if (function.before) input = function.before(input, context_);
+  return input;
+}
+
+at::Tensor Run::after(int site, const at::Tensor& input, at::Tensor output) const {
+  for (const SiteFunction& function : *functions_[static_cast<std::size_t>(site)])
+    if (function.after) output = function.after(input, output, context_);
+  return output;
+}
+
+at::Tensor Run::drop(const at::Tensor& values) const {
+  return rate_ > 0 ? values * dropout_mask(values, rate_, *generator_) : values;
+}
+
+}  // namespace atp::t5

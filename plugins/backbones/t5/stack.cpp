@@ -1,0 +1,137 @@
+#include "stack.h"
+
+#include <ATen/ops/empty.h>
+
+namespace atp::t5 {
+
+namespace {
+
+std::string block_name(const std::string& stack, std::int64_t layer) {
+  return stack + ".block." + std::to_string(layer) + ".layer.";
+}
+
+Builder in_decoder(Builder builder) {
+  builder.decoder = true;
+  return builder;
+}
+
+template <class Block>
+std::vector<Block> build_blocks(Builder& builder, const std::string& stack, std::int64_t count) {
+  std::vector<Block> blocks;
+  for (builder.layer = 0; builder.layer < count; ++builder.layer)
+    blocks.emplace_back(builder, block_name(stack, builder.layer));
+  return blocks;
+}
+
+}  // namespace
+
+Sublayer::Sublayer(Builder& builder, const std::string& name, std::int64_t width)
+    : norm(builder, name + ".layer_norm"), site(builder.site(name, Site::Kind::sublayer, width, width)) {}
+
+Encoder::Block::Block(Builder& builder, const std::string& name)
+    : attention(builder, name + "0.SelfAttention"),
+      attends(builder, name + "0", builder.config.width),
+      feed_forward(builder, name + "1.DenseReluDense"),
+      feeds(builder, name + "1", builder.config.width) {}
+
+Encoder::Encoder(Builder builder)
+    : bias_(builder, "encoder.block.0.layer.0.SelfAttention.relative_attention_bias"),
+      blocks_(build_blocks<Block>(builder, "encoder", builder.config.encoder_layers)),
+      final_norm_(builder, "encoder.final_layer_norm") {}
+
+at::Tensor Encoder::operator()(const Embedded& input, const Run& run) const {
+  const std::int64_t length = input.values.size(1);
+  const ScoreBias bias = close(bias_(length), open_positions(input.lengths, length), input.values.scalar_type());
+  at::Tensor states = run.drop(input.values);
+  for (const Block& block : blocks_) {
+    states = block.attends(states, run, [&](const at::Tensor& normed) {
+      return block.attention(normed, block.attention.look_at(normed, run), bias, run);
+    });
+    states = block.feeds(states, run, [&](const at::Tensor& normed) { return block.feed_forward(normed, run); });
+  }
+  return run.drop(final_norm_(states, run));
+}
+
+Decoder::Block::Block(Builder& builder, const std::string& name)
+    : self_attention(builder, name + "0.SelfAttention"),
+      attends_self(builder, name + "0", builder.config.width),
+      cross_attention(builder, name + "1.EncDecAttention"),
+      attends_cross(builder, name + "1", builder.config.width),
+      feed_forward(builder, name + "2.DenseReluDense"),
+      feeds(builder, name + "2", builder.config.width) {}
+
+Decoder::Decoder(Builder builder)
+    : bias_(in_decoder(builder), "decoder.block.0.layer.0.SelfAttention.relative_attention_bias"),
+      blocks_([&] {
+        Builder own = in_decoder(builder);
+        return build_blocks<Block>(own, "decoder", builder.config.decoder_layers);
+      }()),
+      final_norm_([&] {
+        Builder own = in_decoder(builder);
+        own.layer = builder.config.decoder_layers;
+        return Norm(own, "decoder.final_layer_norm");
+      }()) {}
+
+at::Tensor Decoder::operator()(const at::Tensor& embedded, const Encoded& encoded, const Run& run) const {
+  const ScoreBias bias = close_later(bias_(embedded.size(1)));
+  const ScoreBias padding = close({}, open_positions(encoded.lengths, encoded.states.size(1)), embedded.scalar_type());
+  at::Tensor states = run.drop(embedded);
+  for (const Block& block : blocks_) {
+    states = block.attends_self(states, run, [&](const at::Tensor& normed) {
+      return block.self_attention(normed, block.self_attention.look_at(normed, run), bias, run);
+    });
+    states = block.attends_cross(states, run, [&](const at::Tensor& normed) {
+      return block.cross_attention(normed, block.cross_attention.look_at(encoded.states, run), padding, run);
+    });
+    states = block.feeds(states, run, [&](const at::Tensor& normed) { return block.feed_forward(normed, run); });
+  }
+  return run.drop(final_norm_(states, run));
+}
+
+void Decoder::start(const Encoded& encoded, DecoderCache& cache, const Run& run) const {
+  cache.bias = bias_(cache.capacity);
+  cache.padding = close({}, open_positions(encoded.lengths, encoded.states.size(1)), encoded.states.scalar_type());
+  cache.before.resize(blocks_.size());
+  for (const Block& block : blocks_) cache.seen.push_back(block.cross_attention.look_at(encoded.states, run));
+}
+
+namespace {
+
+// Puts the new positions behind the known ones and gives all of them.
+KeysValues remember(KeysValues& known, const KeysValues& added, std::int64_t length, std::int64_t capacity) {
+  if (length == 0) {
+    const auto& sizes = added.keys.sizes();
+    const std::vector<std::int64_t> room = {sizes[0], sizes[1], added.prefix + capacity, sizes[3]};
+    known = {at::empty(room, added.keys.options()), at::empty(room, added.values.options()), added.prefix};
+  }
+  const std::int64_t begin = length == 0 ? 0 : known.prefix + length, count = added.keys.size(2);
+  known.keys.narrow(2, begin, count).copy_(added.keys);
+  known.values.narrow(2, begin, count).copy_(added.values);
+  return {known.keys.narrow(2, 0, begin + count), known.values.narrow(2, 0, begin + count), known.prefix};
+}
+
+}  // namespace
+
+at::Tensor Decoder::step(const at::Tensor& embedded, const Encoded& encoded, DecoderCache& cache,
+                         const Run& run) const {
+  const bool first = cache.length == 0;
+  if (first) start(encoded, cache, run);
+  const ScoreBias bias = cache.bias.narrow(2, cache.length, 1).narrow(3, 0, cache.length + 1);
+  at::Tensor states = run.drop(embedded);
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    const Block& block = blocks_[layer];
+    states = block.attends_self(states, run, [&](const at::Tensor& normed) {
+      const KeysValues added = block.self_attention.look_at(normed, run, first);
+      return block.self_attention(normed, remember(cache.before[layer], added, cache.length, cache.capacity), bias,
+                                  run);
+    });
+    states = block.attends_cross(states, run, [&](const at::Tensor& normed) {
+      return block.cross_attention(normed, cache.seen[layer], cache.padding, run);
+    });
+    states = block.feeds(states, run, [&](const at::Tensor& normed) { return block.feed_forward(normed, run); });
+  }
+  ++cache.length;
+  return run.drop(final_norm_(states, run));
+}
+
+}  // namespace atp::t5

@@ -1,0 +1,78 @@
+#include "t5.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/linear.h>
+
+#include <cmath>
+
+namespace atp::t5 {
+
+namespace {
+
+constexpr std::int64_t ignored_label = -100;
+
+BackboneShape shape_of(const Config& config) {
+  return {.width = config.width,
+          .vocabulary = config.vocabulary,
+          .encoder_layers = config.encoder_layers,
+          .decoder_layers = config.decoder_layers,
+          .heads = config.heads,
+          .head_width = config.head_width,
+          .feed_forward_width = config.feed_forward_width,
+          .dropout = config.dropout};
+}
+
+}  // namespace
+
+T5::T5(const BackboneRequest& request) : T5(load(request)) {}
+
+T5::T5(Loaded loaded)
+    : config_(loaded.config),
+      weights_(std::move(loaded.weights)),
+      shape_(shape_of(config_)),
+      encoder_(Builder{config_, weights_, sites_}),
+      decoder_(Builder{config_, weights_, sites_}),
+      head_(weights_[config_.has_own_head ? "lm_head.weight" : "shared.weight"]),
+      head_site_(sites_.add(
+          {"lm_head", Site::Kind::linear, true, config_.decoder_layers, config_.width, config_.vocabulary})) {}
+
+at::Tensor T5::embed(const at::Tensor& ids) const { return at::embedding(weights_["shared.weight"], ids); }
+
+Encoded T5::encode(const Embedded& input, const Pass& pass) const {
+  const Run run(pass, sites_, nullptr);
+  Embedded converted = input;  // prompts are trained in float32 whatever the backbone's precision
+  converted.values = input.values.to(head_.scalar_type());
+  return {encoder_(converted, run), input.lengths};
+}
+
+at::Tensor T5::head(const at::Tensor& states, const Run& run) const {
+  const at::Tensor scaled =
+      config_.scales_output ? states * std::pow(static_cast<double>(config_.width), -0.5) : states;
+  if (!run.is_attached(head_site_)) return at::linear(scaled, head_);
+  const at::Tensor input = run.before(head_site_, scaled);
+  return run.after(head_site_, input, at::linear(input, head_));
+}
+
+at::Tensor T5::logits(const Encoded& encoded, const at::Tensor& labels, const Pass& pass) const {
+  const Run run(pass, sites_, &encoded);
+  const at::Tensor first = at::full({labels.size(0), 1}, config_.start_token, labels.options());
+  const at::Tensor inputs = at::cat({first, labels.narrow(1, 0, labels.size(1) - 1)}, 1);
+  return head(decoder_(embed(inputs), encoded, run), run);
+}
+
+Losses T5::loss(const Encoded& encoded, const at::Tensor& labels, const Lengths& lengths, const Pass& pass) const {
+  at::Tensor scores = logits(encoded, labels, pass);
+  scores = scores.to(exact_type(scores.scalar_type()));
+  const auto positions = at::arange(labels.size(1), labels.options());
+  const at::Tensor targets = labels.masked_fill(positions.ge(lengths.device.unsqueeze(1)), ignored_label);
+  const at::Tensor losses =
+      at::cross_entropy_loss(scores.flatten(0, 1), targets.flatten(), {}, at::Reduction::None, ignored_label);
+  return {losses.view(labels.sizes()).sum(1), lengths.host};
+}
+
+}  // namespace atp::t5
