@@ -14,8 +14,7 @@ endif()
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib/static")
-set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
-set(CMAKE_SKIP_BUILD_RPATH ON)  # targets name their own: $ORIGIN-relative, the same before and after installing
+set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)  # each target's INSTALL_RPATH, $ORIGIN-relative: the same before and after installing
 
 find_program(ATP_CCACHE ccache)
 if(ATP_CCACHE)

@@ -262,3 +262,23 @@ TEST_CASE("a library that a recipe names and that cannot be used is an error at 
   const auto missing = refusal([&] { PluginHost host({{{"libnone.so", origin}}, "", ""}, libtorch); });
   CHECK(missing.rfind(origin.text() + ": no such plugin: " + folder.path() + "/libnone.so", 0) == 0);
 }
+
+TEST_CASE("a plugin with tensors is loaded after libtorch and atp's core library") {
+  LibTorch libtorch;  // the copy that atp was built with
+  PluginHost host({{}, "", ATP_BINARY_DIR "/bin/atp-run"}, libtorch);
+  CHECK(host.names("combiner").size() >= 1);
+  CHECK_FALSE(libtorch.loaded());
+  const auto* entry = host.find("combiner", "no_attention");
+  REQUIRE(entry);
+  CHECK(entry->library == ATP_BINARY_DIR "/lib/atp/plugins/combiner/libno_attention.so");
+  CHECK(libtorch.loaded());
+}
+
+TEST_CASE("without libtorch a plugin with tensors is refused, and asked for again it still is") {
+  auto libtorch = no_libtorch();
+  PluginHost host({{}, "", ATP_BINARY_DIR "/bin/atp-run"}, libtorch);
+  for (int i = 0; i < 2; ++i)
+    CHECK(refusal([&] {
+            host.find("combiner", "no_attention");
+          }).rfind("no libtorch\n  file  /nonexistent/libtorch   (from the copy that atp was built with)\n", 0) == 0);
+}
