@@ -1,1 +1,340 @@
-int main() { return 2; }
+// atp: what is there beside running a recipe — plugins, tasks, examples, scores, results.
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <iomanip>
+#include <sstream>
+
+#include "command_line.h"
+#include "data/inspection.h"
+#include "pipeline/option_help.h"
+#include "pipeline/run_index.h"
+#include "plugin_host/plugin_host.h"
+#include "recipe/recipe.h"
+
+namespace {
+
+namespace po = boost::program_options;
+
+using Arguments = std::vector<std::string>;
+
+// The plugins, found when a command needs them.
+class Plugins {
+ public:
+  explicit Plugins(const std::string& libtorch = {})
+      : libtorch_(atp::LibTorchSettings::of_this_program(libtorch)),
+        host_(atp::SearchPath::of_this_program(), libtorch_) {}
+
+  atp::PluginHost& host() { return host_; }
+
+  // A task with its options at their defaults. Throws RecipeError with the nearest name.
+  atp::OfferedTask task(const std::string& name) {
+    const auto* entry = host_.find("task", name);
+    if (!entry)
+      throw atp::RecipeError("no task '" + name + "'" + atp::did_you_mean(name, host_.names("task")) +
+                             " (atp tasks lists them)");
+    atp::Problems problems;
+    const atp::Params params = entry->options.check(atp::Value(), {}, problems);
+    problems.throw_if_any();
+    atp::OfferedTask offered{host_.registry().make<atp::TextTask>(name, params), entry->plugin};
+    load_metrics(offered.task.metrics);
+    return offered;
+  }
+
+  void load_metrics(const std::vector<std::string>& names) {
+    for (const auto& name : names)
+      if (!host_.find("metric", name))
+        throw atp::RecipeError("no metric '" + name + "'" + atp::did_you_mean(name, host_.names("metric")));
+  }
+
+  // Every task that can be made; those whose library cannot be loaded are named on standard error.
+  std::vector<atp::OfferedTask> all_tasks() {
+    std::vector<atp::OfferedTask> tasks;
+    for (const auto& name : host_.names("task")) try {
+        tasks.push_back(task(name));
+      } catch (const atp::Error& error) {
+        std::cerr << error.what() << "\n";
+      }
+    return tasks;
+  }
+
+ private:
+  atp::LibTorch libtorch_;
+  atp::PluginHost host_;
+};
+
+// A command's options, and its arguments in their order.
+struct Command {
+  std::string name, usage, summary;
+  std::function<void(po::options_description&)> add_options;
+  std::vector<std::string> places;  // names of its arguments
+  std::function<int(const po::variables_map&)> run;
+};
+
+std::string text_at(const po::variables_map& values, const std::string& name) {
+  return values.count(name) ? values[name].as<std::string>() : "";
+}
+
+std::string needed(const po::variables_map& values, const std::string& name, const std::string& command) {
+  const std::string text = text_at(values, name);
+  if (text.empty()) throw atp::RecipeError("atp " + command + ": which " + name + "? (see atp " + command + " --help)");
+  return text;
+}
+
+atp::TaskSettings settings_of(const po::variables_map& values) {
+  atp::TaskSettings settings;
+  settings.root = atp::data_root(text_at(values, "data"));
+  return settings;
+}
+
+po::typed_value<std::string>* word(const char* name) { return po::value<std::string>()->value_name(name); }
+
+void add_data(po::options_description& table) {
+  table.add_options()("data", word("DIR"), "data root, below which tasks find their files ($ATP_DATA)");
+}
+
+void add_json(po::options_description& table) { table.add_options()("json", "one JSON document on standard output"); }
+
+Command plugins_command() {
+  return {"plugins",
+          "",
+          "what is found, from where, with versions; what cannot be loaded, and why",
+          [](po::options_description& table) {
+            add_json(table);
+            table.add_options()("libtorch", word("DIR"), "another copy of libtorch ($ATP_LIBTORCH)");
+          },
+          {},
+          [](const po::variables_map& values) {
+            Plugins plugins(text_at(values, "libtorch"));
+            atp::print_plugins(plugins.host(), values.count("json") > 0, std::cout);
+            return 0;
+          }};
+}
+
+Command tasks_command() {
+  return {"tasks",
+          "",
+          "all tasks: suite, metrics, labels, files wanted, whether they are there",
+          [](po::options_description& table) {
+            add_data(table);
+            add_json(table);
+          },
+          {},
+          [](const po::variables_map& values) {
+            Plugins plugins;
+            atp::list_tasks(plugins.all_tasks(), atp::data_root(text_at(values, "data")), values.count("json") > 0,
+                            std::cout);
+            return 0;
+          }};
+}
+
+Command show_command() {
+  return {"show",
+          "TASK",
+          "an example as the model sees it",
+          [](po::options_description& table) {
+            add_data(table);
+            add_json(table);
+            auto add = table.add_options();
+            add("split", word("S")->default_value("train"), "train, validation or test");
+            add("index", po::value<std::int64_t>()->value_name("I")->default_value(0), "row of the split, from 0");
+            add("tokens", "the pieces too");
+            add("tokenizer", word("PATH"), "spiece.model; atp's own where not given");
+          },
+          {"task"},
+          [](const po::variables_map& values) {
+            Plugins plugins;
+            const atp::TaskData data(plugins.task(needed(values, "task", "show")).task, settings_of(values));
+            atp::ShowRequest request;
+            request.split = text_at(values, "split");
+            request.index = values["index"].as<std::int64_t>();
+            request.tokens = values.count("tokens") > 0;
+            request.tokenizer = text_at(values, "tokenizer");
+            request.json = values.count("json") > 0;
+            atp::show_example(data, request, std::cout);
+            return 0;
+          }};
+}
+
+Command check_command() {
+  return {"check",
+          "TASK",
+          "a task's contract: every example readable, targets in the label set, lengths, metrics",
+          [](po::options_description& table) {
+            add_data(table);
+            auto add = table.add_options();
+            add("tokenizer", word("PATH"), "spiece.model; atp's own where not given");
+            add("source-length", po::value<std::int64_t>()->value_name("N")->default_value(256),
+                "tokens of the longest source");
+          },
+          {"task"},
+          [](const po::variables_map& values) {
+            Plugins plugins;
+            const atp::TaskData data(plugins.task(needed(values, "task", "check")).task, settings_of(values));
+            atp::CheckRequest request;
+            request.tokenizer = text_at(values, "tokenizer");
+            request.source_length = values["source-length"].as<std::int64_t>();
+            return atp::check_task(data, request, plugins.host().registry(), std::cout) ? 0 : 1;
+          }};
+}
+
+int score(const po::variables_map& values) {
+  Plugins plugins;
+  atp::ScoreRequest request;
+  request.split = text_at(values, "split");
+  request.json = values.count("json") > 0;
+  if (values.count("metric")) request.metrics = values["metric"].as<Arguments>();
+  if (values.count("label")) request.labels = values["label"].as<Arguments>();
+  plugins.load_metrics(request.metrics);
+  const std::string first = needed(values, "task", "score");
+  request.predictions = text_at(values, "predictions");
+  if (!request.predictions.empty()) {
+    const atp::TaskData data(plugins.task(first).task, settings_of(values));
+    atp::score_predictions(&data, request, plugins.host().registry(), std::cout);
+    return 0;
+  }
+  if (request.metrics.empty())
+    throw atp::RecipeError(
+        "atp score: which predictions? atp score TASK PREDICTIONS, or atp score --metric NAME PREDICTIONS");
+  request.predictions = first;
+  atp::score_predictions(nullptr, request, plugins.host().registry(), std::cout);
+  return 0;
+}
+
+Command score_command() {
+  return {"score",
+          "[TASK] PREDICTIONS",
+          "score a file of predictions with the task's metrics, or with those of --metric",
+          [](po::options_description& table) {
+            add_data(table);
+            add_json(table);
+            auto add = table.add_options();
+            add("split", word("S")->default_value("test"), "of the task, whose targets are compared with");
+            add("metric", po::value<Arguments>()->value_name("NAME"), "instead of the task's; may be repeated");
+            add("label", po::value<Arguments>()->value_name("TEXT"),
+                "a label of the set, without a task; may be repeated");
+          },
+          {"task", "predictions"},
+          score};
+}
+
+Command runs_command() {
+  return {"runs",
+          "",
+          "what has been run, from the index below the output folder",
+          [](po::options_description& table) {
+            add_json(table);
+            table.add_options()("out", word("DIR")->default_value("out"), "where results are");
+            table.add_options()("rebuild", "make the index again from the results' folders");
+          },
+          {},
+          [](const po::variables_map& values) {
+            atp::RunIndex index(text_at(values, "out"));
+            if (values.count("rebuild")) index.rebuild();
+            atp::print_runs(index.rows(), values.count("json") > 0, std::cout);
+            return 0;
+          }};
+}
+
+Command schema_command() {
+  return {"schema",
+          "",
+          "JSON Schema of recipes, for completion in editors",
+          [](po::options_description&) {},
+          {},
+          [](const po::variables_map&) {
+            Plugins plugins;
+            std::cout << atp::to_json(atp::recipe_schema(plugins.host()), 2) << "\n";
+            return 0;
+          }};
+}
+
+const std::vector<Command>& commands();
+
+void print_commands(std::ostream& out) {
+  out << "atp COMMAND [options]\n\n";
+  for (const auto& command : commands())
+    out << "  " << std::left << std::setw(28) << command.name + (command.usage.empty() ? "" : " " + command.usage)
+        << command.summary << "\n";
+  out << R"(
+  atp COMMAND --help            its options
+  atp --version
+
+Examples
+  atp tasks --data ~/data
+  atp show sst2 --data ~/data --index 3 --tokens
+  atp score rte predictions.txt --data ~/data --split test --json
+  atp help learning_rate
+)";
+}
+
+Command help_command() {
+  return {"help",
+          "[WORD]",
+          "what a key of a recipe or a plugin's name means",
+          [](po::options_description&) {},
+          {"word"},
+          [](const po::variables_map& values) {
+            const std::string word_given = text_at(values, "word");
+            if (word_given.empty()) {
+              print_commands(std::cout);
+              return 0;
+            }
+            Plugins plugins;
+            atp::print_help(word_given, plugins.host(), std::cout);
+            return 0;
+          }};
+}
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all{plugins_command(), tasks_command(), show_command(),   check_command(),
+                                        score_command(),   runs_command(),  schema_command(), help_command()};
+  return all;
+}
+
+int run_command(const Command& command, const Arguments& arguments) {
+  po::options_description table("Options");
+  command.add_options(table);
+  table.add_options()("help", "print this text");
+  po::options_description all;
+  all.add(table);
+  po::positional_options_description places;
+  for (const auto& place : command.places) {
+    all.add_options()(place.c_str(), po::value<std::string>(), "");
+    places.add(place.c_str(), 1);
+  }
+  const auto values = atp::parse_arguments(arguments, all, places);
+  if (values.count("help")) {
+    std::cout << "atp " << command.name << (command.usage.empty() ? "" : " " + command.usage) << " [options]\n\n"
+              << command.summary << "\n\n"
+              << table;
+    return 0;
+  }
+  return command.run(values);
+}
+
+int run(const Arguments& arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
+    print_commands(arguments.empty() ? std::cerr : std::cout);
+    return arguments.empty() ? atp::usage_error : 0;
+  }
+  if (arguments[0] == "--version") {
+    std::cout << "atp " ATP_VERSION "\n";
+    return 0;
+  }
+  std::vector<std::string> names;
+  for (const auto& command : commands()) {
+    names.push_back(command.name);
+    if (command.name == arguments[0]) return run_command(command, {arguments.begin() + 1, arguments.end()});
+  }
+  std::string list;
+  for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
+  throw atp::RecipeError("no command '" + arguments[0] + "'" + atp::did_you_mean(arguments[0], names) +
+                         " (one of: " + list + ")");
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  return atp::run_program("atp", [&] { return run({arguments + 1, arguments + count}); });
+}

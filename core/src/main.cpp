@@ -1,1 +1,114 @@
-int main() { return 2; }
+// atp-run: a recipe's trials, from data to tables.
+#include <cstdlib>
+
+#include "command_line.h"
+#include "pipeline/recipe_run.h"
+
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* examples = R"(
+Examples
+  atp-run recipes/quickstart.yaml                    everything in it that is not finished yet
+  atp-run recipe.yaml --dry-run                      what would be done, and how much of it
+  atp-run recipe.yaml --set train.learning_rate=0.1 --set seed=7
+  atp-run recipe.yaml --only target.boolq --out results --threads 4
+  atp-run recipe.yaml --data ~/data --models ~/models --device cuda
+
+Exit status: 0 all done, 1 a step failed, 2 the command or the recipe is wrong, 130 stopped (the same command goes on).
+)";
+
+po::options_description options() {
+  po::options_description table("Options");
+  auto add = table.add_options();
+  add("set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
+      "change one value of the recipe, read as YAML; may be repeated");
+  add("only", po::value<std::vector<std::string>>()->value_name("STEP"),
+      "only this step and what it needs; may be repeated");
+  add("data", po::value<std::string>()->value_name("DIR"), "data root, below which tasks find their files ($ATP_DATA)");
+  add("models", po::value<std::string>()->value_name("DIR"), "where checkpoints are looked up by name ($ATP_MODELS)");
+  add("out", po::value<std::string>()->value_name("DIR")->default_value("out"), "where results go");
+  add("libtorch", po::value<std::string>()->value_name("DIR"), "another copy of libtorch ($ATP_LIBTORCH)");
+  add("device", po::value<std::string>()->value_name("NAME")->default_value("auto"), "auto, cpu, cuda or cuda:N");
+  add("threads", po::value<int>()->value_name("N")->default_value(0, "all cores"), "threads of the CPU");
+  add("dry-run", "print the plan and do nothing");
+  add("explain", "print every value of every step with its origin");
+  add("fresh", "redo this recipe's steps; a finished one stays until its successor is done");
+  add("json", "one JSON document on standard output: the plan, the values, or what was done");
+  add("quiet", "warnings and errors only");
+  add("verbose", "everything");
+  add("version", "print the version");
+  add("help", "print this text");
+  return table;
+}
+
+std::string shell_quoted(const std::string& word) {
+  if (!word.empty() && word.find_first_of(" \t\n'\"\\$&|;<>()*?[]#~`{}!") == std::string::npos) return word;
+  std::string text = "'";
+  for (const char letter : word) text += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+  return text + "'";
+}
+
+std::string text_at(const po::variables_map& values, const char* name, const char* variable = nullptr) {
+  if (values.count(name)) return values[name].as<std::string>();
+  const char* environment = variable ? std::getenv(variable) : nullptr;
+  return environment ? environment : "";
+}
+
+std::vector<std::string> list_at(const po::variables_map& values, const char* name) {
+  return values.count(name) ? values[name].as<std::vector<std::string>>() : std::vector<std::string>();
+}
+
+atp::RunRequest request_of(const po::variables_map& values, const std::vector<std::string>& arguments) {
+  if (!values.count("recipe")) throw atp::RecipeError("which recipe? atp-run RECIPE [options] (see --help)");
+  if (values.count("quiet") && values.count("verbose"))
+    throw atp::RecipeError("--quiet and --verbose contradict each other");
+  atp::RunRequest request;
+  request.recipe = values["recipe"].as<std::string>();
+  for (const auto& text : list_at(values, "set")) request.assignments.push_back(atp::parse_assignment(text));
+  request.only = list_at(values, "only");
+  request.data = text_at(values, "data");
+  request.models = text_at(values, "models", "ATP_MODELS");
+  request.out = text_at(values, "out");
+  if (request.out.empty()) throw atp::RecipeError("--out needs a folder");
+  while (request.out.size() > 1 && request.out.back() == '/') request.out.pop_back();
+  request.libtorch = text_at(values, "libtorch");
+  request.device = text_at(values, "device");
+  request.threads = values["threads"].as<int>();
+  if (request.threads < 0)
+    throw atp::RecipeError("--threads: found " + std::to_string(request.threads) + ", expected 1 or more");
+  request.dry_run = values.count("dry-run") > 0;
+  request.explain = values.count("explain") > 0;
+  request.fresh = values.count("fresh") > 0;
+  request.json = values.count("json") > 0;
+  if (values.count("quiet")) request.verbosity = atp::Verbosity::quiet;
+  if (values.count("verbose")) request.verbosity = atp::Verbosity::verbose;
+  request.command = "atp-run";
+  for (const auto& argument : arguments)
+    if (argument != "--fresh") request.command += " " + shell_quoted(argument);
+  return request;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  po::options_description all = options();
+  const po::options_description shown = options();
+  all.add_options()("recipe", po::value<std::string>(), "");
+  const auto values = atp::parse_arguments(arguments, all, po::positional_options_description().add("recipe", 1));
+  if (values.count("help")) {
+    std::cout << "atp-run RECIPE [options]\n\nRuns a recipe: trains, scores and reports what is not finished yet.\n\n"
+              << shown << examples;
+    return 0;
+  }
+  if (values.count("version")) {
+    std::cout << "atp " ATP_VERSION "\n";
+    return 0;
+  }
+  return atp::run_recipe(request_of(values, arguments), std::cout);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  return atp::run_program("atp-run", [&] { return run({arguments + 1, arguments + count}); });
+}

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <clocale>
+#include <iostream>
+#include <locale>
+#include <string>
+#include <vector>
+
+#include "atp/error.h"
+#include "pipeline/stop_signal.h"
+
+// What the programs share: reading their arguments and ending with a message and a status, whatever happens.
+namespace atp {
+
+inline constexpr int usage_error = 2;
+
+// The arguments as `options` has them. Throws RecipeError naming the nearest option for one that is not known.
+inline boost::program_options::variables_map parse_arguments(
+    const std::vector<std::string>& arguments, const boost::program_options::options_description& options,
+    const boost::program_options::positional_options_description& places) {
+  namespace po = boost::program_options;
+  po::variables_map values;
+  using Style = po::command_line_style::style_t;
+  // An option is never guessed from its beginning: a script that says --data means it.
+  const int style = po::command_line_style::unix_style & ~Style::allow_guessing;
+  try {
+    po::store(po::command_line_parser(arguments).options(options).positional(places).style(style).run(), values);
+    po::notify(values);
+  } catch (const po::unknown_option& error) {
+    std::vector<std::string> known;
+    for (const auto& option : options.options())
+      if (places.max_total_count() == 0 || option->description() != "") known.push_back("--" + option->long_name());
+    const std::string said = error.get_option_name();
+    throw RecipeError("no option '" + said + "'" + did_you_mean(said, known) + " (see --help)");
+  } catch (const po::too_many_positional_options_error&) {
+    throw RecipeError("too many arguments (see --help)");
+  } catch (const po::error& error) {
+    throw RecipeError(std::string(error.what()) + " (see --help)");
+  }
+  return values;
+}
+
+// Runs a program's work. Every error becomes a message on standard error and status 2; a command line or recipe that is
+// wrong is the only thing that reaches this far.
+template <class Work>
+int run_program(const char* name, const Work& work) {
+  std::setlocale(LC_ALL, "C");  // numbers and messages are the same everywhere, and no locale can be missing
+  std::locale::global(std::locale::classic());
+  static_cast<void>(stop_signal());
+  try {
+    const int status = work();
+    std::cout.flush();
+    if (std::cout) return status;
+    std::cerr << name << ": standard output cannot be written\n";
+    return status == 0 ? 1 : status;
+  } catch (const Error& error) {
+    std::cerr << (error.origin().known() ? "" : std::string(name) + ": ") << error.what() << "\n";
+  } catch (const std::bad_alloc&) {
+    std::cerr << name << ": not enough memory\n";
+  } catch (const std::exception& error) {
+    std::cerr << name << ": a fault of the program itself, please report it: " << error.what() << "\n";
+  }
+  return usage_error;
+}
+
+}  // namespace atp

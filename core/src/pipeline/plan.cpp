@@ -1,0 +1,420 @@
+#include "pipeline/plan.h"
+
+#include <algorithm>
+#include <boost/filesystem.hpp>
+#include <cstdlib>
+
+#include "pipeline/jobs.h"
+
+namespace atp {
+
+namespace {
+
+namespace fs = boost::filesystem;
+
+bool is_folder(const std::string& path) {
+  boost::system::error_code error;
+  return fs::is_directory(path, error);
+}
+
+bool is_file(const std::string& path) {
+  boost::system::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+std::string text_of(Splits splits) {
+  switch (splits) {
+    case Splits::official:
+      return "official";
+    case Splits::halve_dev:
+      return "halve_dev";
+    case Splits::hold_out:
+      return "hold_out";
+  }
+  return "";
+}
+
+std::string joined(const std::vector<std::string>& lines, const std::string& between) {
+  std::string text;
+  for (const auto& line : lines) text += (text.empty() ? "" : between) + line;
+  return text;
+}
+
+// A checkpoint's folder by path or by name below --models.
+std::string checkpoint_folder(const std::string& said, const Origin& origin, const std::string& models) {
+  std::vector<std::string> tried = {absolute_path(said, origin)};
+  if (!models.empty()) tried.push_back((fs::path(models) / said).string());
+  for (const auto& folder : tried)
+    if (is_folder(folder)) return folder;
+  throw RecipeError(origin, "checkpoint '" + said + "': no such folder. Looked for\n  " + joined(tried, ", ") +
+                                "\nGive a path, a folder below --models DIR ($ATP_MODELS" +
+                                (models.empty() ? "; neither is given" : "") +
+                                "), or {random: tiny} for random weights");
+}
+
+}  // namespace
+
+const char* state_name(WorkState state) {
+  switch (state) {
+    case WorkState::done:
+      return "done";
+    case WorkState::resumable:
+      return "resumable";
+    case WorkState::to_do:
+      return "to do";
+    case WorkState::failed:
+      return "failed";
+  }
+  return "";
+}
+
+bool Plan::finished() const {
+  return std::all_of(works.begin(), works.end(), [](const Work& work) { return work.state == WorkState::done; });
+}
+
+std::string recipe_name(const std::string& path) {
+  std::string name = file_name_of(fs::path(path).stem().string());
+  return name == "steps" || name == "cache" ? name + "_" : name;  // OUT's own folders
+}
+
+std::vector<std::string> splits_of(const Step& step) {
+  if (step.verb == "train") return {"train", "validation"};
+  const Value* split = step_value(step, "split");
+  return {split ? split->text() : "test"};
+}
+
+const Value* step_value(const Step& step, const std::string& key) {
+  for (const Params* params : {&step.settings, &step.data, &step.backbone_keys})
+    if (params->options().find(key))
+      if (const Value* value = params->values().find(key)) return value;
+  return nullptr;
+}
+
+std::int64_t step_integer(const Step& step, const std::string& key, std::int64_t fallback) {
+  const Value* value = step_value(step, key);
+  return value && value->is_integer() ? value->integer() : fallback;
+}
+
+Planner::Planner(Places places, Machinery machinery, ContentDigests& digests)
+    : places_(std::move(places)), machinery_(std::move(machinery)), digests_(digests) {}
+
+// Runs a part of the plan; what is wrong with it is noted, so that everything wrong is said at once.
+template <class Function>
+void Planner::collect(const Origin& origin, const Function& function) {
+  try {
+    function();
+  } catch (const Error& error) {
+    if (error.origin().known() || !origin.known())
+      problems_.add({}, error.what());
+    else
+      problems_.add(origin, error.what());
+  }
+}
+
+std::vector<std::size_t> Planner::find_works(const TrialSteps& steps, const std::string& name,
+                                             const std::string& item) {
+  std::vector<std::size_t> found;
+  for (const auto& step : steps)
+    if (step.name == name && (item.empty() || step.item == item)) found.push_back(step.work);
+  return found;
+}
+
+Plan Planner::plan(const std::vector<ResolvedTrial>& trials) {
+  Plan plan;
+  plan.name = recipe_name(places_.recipe);
+  for (const auto& trial : trials) {
+    plan.trials.push_back(trial.trial);
+    plan_trial(trial, plan);
+  }
+  problems_.throw_if_any();
+  return plan;
+}
+
+void Planner::plan_trial(const ResolvedTrial& trial, Plan& plan) {
+  const std::size_t number = plan.trial_steps.size();
+  plan.trial_steps.emplace_back();
+  for (const auto& step : trial.steps) {
+    collect(step.origin, [&] {
+      TrialSteps& steps = plan.trial_steps[number];
+      if (step.verb == "report") return add_report(step, number, steps, plan);
+      steps.push_back({step.name, step.item, plan_step(step, trial.trial.name(), steps, plan)});
+    });
+  }
+}
+
+std::size_t Planner::plan_step(const Step& step, const std::string& trial, const TrialSteps& steps, Plan& plan) {
+  Work work;
+  work.step = step;
+  work.trial = trial;
+  work.model = plan.works.size();
+  for (const auto& input : step.inputs) {
+    if (input.step.empty()) {
+      if (!is_file(input.file)) throw RecipeError(input.origin, "'" + input.role + "': no such file: " + input.file);
+      work.inputs.push_back({input, WorkInput::npos});
+      continue;
+    }
+    const auto found = find_works(steps, input.step, input.item);
+    if (found.empty()) throw RecipeError(input.origin, "step '" + input.step + "' cannot be planned: see above");
+    for (const std::size_t index : found) {
+      work.inputs.push_back({input, index});
+      if (input.role == "of") work.model = index;
+    }
+  }
+  for (const auto& choice : step.tasks)
+    collect(choice.origin, [&] { work.tasks.push_back(task_use(choice, step.data)); });
+  if (work.tasks.empty() && work.model != plan.works.size()) work.tasks = plan.works[work.model].tasks;
+  if (work.model == plan.works.size())
+    work.checkpoint = checkpoint_use(step);
+  else
+    work.checkpoint = plan.works[work.model].checkpoint;
+
+  work.identity = step_identity(contents_of(work, plan), digests_);
+  work.id = identity_hash(work.identity);
+  const auto known = by_id_.find(work.id);
+  if (known != by_id_.end()) return known->second;
+  find_state(work);
+  by_id_[work.id] = plan.works.size();
+  plan.works.push_back(std::move(work));
+  return plan.works.size() - 1;
+}
+
+void Planner::add_report(const Step& step, std::size_t trial, const TrialSteps& steps, Plan& plan) {
+  auto report = std::find_if(plan.reports.begin(), plan.reports.end(),
+                             [&](const ReportWork& known) { return known.step.name == step.name; });
+  if (report == plan.reports.end()) report = plan.reports.insert(report, {step, {}});
+  for (const auto& input : step.inputs)
+    for (const auto& known : steps)
+      if (known.name == input.step && (input.item.empty() || known.item == input.item))
+        report->results.emplace_back(trial, known);
+}
+
+std::shared_ptr<const TaskUse> Planner::task_use(const TaskChoice& choice, const Params& data) {
+  const auto said = [&](const char* key) { return data.options().find(key) ? data.values().find(key) : nullptr; };
+  TaskSettings settings;
+  const Value* root = said("root");
+  settings.root = data_root(places_.data, root ? absolute_path(root->text(), root->origin) : "");
+  if (const Value* official = said("official_splits")) settings.official_splits = official->boolean();
+  if (const Value* prefix = said("task_prefix")) settings.task_prefix = prefix->boolean();
+  const Value* all_files = said("files");  // task → {split: path}
+  const Value* files = all_files && all_files->is_map() ? all_files->find(choice.name) : nullptr;
+  if (files && files->is_map())
+    for (const auto& [split, path] : files->members()) settings.files[split] = absolute_path(path.text(), path.origin);
+
+  const std::string key = choice.name + "\n" + settings.root + "\n" + (settings.official_splits ? "o" : "") +
+                          (settings.task_prefix ? "p" : "") + (choice.in_place ? "i" : "") + "\n" +
+                          canonical_json(choice.options.values()) + (files ? canonical_json(*files) : "");
+  auto& use = tasks_[key];
+  if (use) return use;
+  auto made = std::make_shared<TaskUse>();
+  made->name = choice.name;
+  made->origin = choice.origin;
+  made->options = choice.options;
+  if (!choice.in_place) {
+    made->plugin = machinery_.catalogue.find("task", choice.name);
+    if (!made->plugin) throw RecipeError(choice.origin, "no plugin offers a task '" + choice.name + "'");
+  }
+  TextTask task = choice.in_place ? in_place_task(choice.name, choice.options)
+                                  : machinery_.registry.make<TextTask>(choice.name, choice.options);
+  for (const auto& metric : task.metrics)
+    if (!machinery_.catalogue.find("metric", metric))
+      throw RecipeError(choice.origin, "task '" + choice.name + "': no plugin offers its metric '" + metric + "'" +
+                                           did_you_mean(metric, machinery_.catalogue.names("metric")));
+  made->data = std::make_shared<TaskData>(std::move(task), std::move(settings));
+  return use = made;
+}
+
+TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::string>& splits) {
+  const TextTask& task = use.data->task();
+  TaskContents contents{use.name, use.plugin, Value::map(), use.options, {}};
+  contents.rule.set("splits", use.data->settings().official_splits ? "official" : text_of(task.splits));
+  contents.rule.set("prefix", use.data->prefix());
+  Value& labels = contents.rule.set("labels", Value::list());
+  for (const auto& label : use.data->labels()) labels.push_back(label);
+  Value& metrics = contents.rule.set("metrics", Value::list());
+  for (const auto& metric : task.metrics) metrics.push_back(metric);
+
+  std::map<std::string, std::string> digests;
+  for (const auto& split : splits)
+    for (const auto& file : use.data->files(split)) {
+      if (digests.count(file.split)) continue;
+      if (file.found.empty())
+        static_cast<void>(use.data->split(split, 1));  // says what is missing, where it was looked for, how to get it
+      else
+        digests[file.split] = digests_.file(file.found);
+    }
+  contents.files.assign(digests.begin(), digests.end());
+  return contents;
+}
+
+CheckpointUse Planner::checkpoint_use(const Step& step) {
+  CheckpointUse use;
+  const Value* tokenizer = step_value(step, "tokenizer");
+  const Value* said = step_value(step, "checkpoint");
+  if (!said || said->is_null())
+    throw RecipeError(step.backbone_keys.where(), "'checkpoint' is missing; a folder, or {random: tiny, seed: 0}");
+  if (said->is_map()) {
+    const Value& shape = said->at("random");
+    const std::string file = absolute_path(shape.text(), shape.origin);
+    use.random_shape = is_file(file)                                       ? file
+                       : is_folder(file) && is_file(file + "/config.json") ? file + "/config.json"
+                                                                           : shape.text();
+    const Value* seed = said->find("seed");
+    use.random_seed = seed ? static_cast<std::uint64_t>(seed->integer()) : 0;
+    if (const Value* other = said->find("tokenizer"); other && !other->is_null()) tokenizer = other;
+  } else {
+    use.folder = checkpoint_folder(said->text(), said->origin, places_.models);
+    if (!is_file(use.folder + "/config.json"))
+      throw FormatError(said->origin, use.folder + ": no config.json, so no checkpoint in Hub layout");
+  }
+  if (tokenizer && !tokenizer->is_null())
+    use.tokenizer = absolute_path(tokenizer->text(), tokenizer->origin);
+  else
+    use.tokenizer = use.folder.empty() ? own_tokenizer() : use.folder;
+  if (is_folder(use.tokenizer)) use.tokenizer += "/spiece.model";
+  return use;
+}
+
+StepContents Planner::contents_of(const Work& work, const Plan& plan) {
+  StepContents contents;
+  contents.step = &work.step;
+  // What a result is scored with is the model that was trained: its hash says everything about it.
+  const bool own_model = work.model == plan.works.size();
+  contents.tokenizer = digests_.file(work.checkpoint.tokenizer);
+  if (own_model) {
+    contents.backbone = machinery_.catalogue.find("backbone", work.step.backbone.name);
+    contents.checkpoint = Value::map();
+    const CheckpointUse& checkpoint = work.checkpoint;
+    if (!checkpoint.folder.empty()) {
+      contents.checkpoint.set("digest", digests_.checkpoint(checkpoint.folder));
+    } else {
+      contents.checkpoint.set("random", is_file(checkpoint.random_shape) ? digests_.file(checkpoint.random_shape)
+                                                                         : checkpoint.random_shape);
+      contents.checkpoint.set("seed", checkpoint.random_seed);
+    }
+    if (work.step.method) contents.method = machinery_.catalogue.find("method", work.step.method->name);
+    if (work.step.combiner) contents.combiner = machinery_.catalogue.find("combiner", work.step.combiner->name);
+  }
+  for (const auto& task : work.tasks)
+    collect(task->origin, [&] { contents.tasks.push_back(task_contents(*task, splits_of(work.step))); });
+  for (const auto& input : work.inputs)
+    contents.inputs.push_back(
+        {input.input.role, input.input.task + input.input.part,
+         input.work == WorkInput::npos ? digests_.file(input.input.file) : plan.works[input.work].id});
+  return contents;
+}
+
+void Planner::find_state(Work& work) const {
+  const StepFolder folder(places_.out, work.id);
+  work.failure = folder.failure();
+  if (folder.finished() && (work.step.verb != "train" || is_file(folder.tensors()))) {
+    work.state = WorkState::done;
+    const Value result = folder.result();
+    const auto integer = [&](const Value* value) { return value && value->is_integer() ? value->integer() : 0; };
+    work.trained.parameters = integer(result.find("trained_parameters"));
+    work.trained.backbone_parameters = integer(result.find("backbone_parameters"));
+    const Value* per_task = result.find("trained_parameters_per_task");
+    work.trained.parameters_per_task = per_task && per_task->is_number() ? per_task->number() : 0;
+    work.updates = integer(result.find("updates"));
+    work.examples = integer(result.find("examples"));
+  } else if (!work.failure.empty()) {
+    work.state = WorkState::failed;
+  } else if (folder.resumable()) {
+    work.state = WorkState::resumable;
+  }
+}
+
+StepContents Planner::plugins_of(const Work& work) const {
+  StepContents plugins;
+  plugins.backbone = machinery_.registry.find("backbone", work.step.backbone.name);
+  if (work.step.method) plugins.method = machinery_.registry.find("method", work.step.method->name);
+  if (work.step.combiner) plugins.combiner = machinery_.registry.find("combiner", work.step.combiner->name);
+  for (const auto& task : work.tasks) plugins.tasks.push_back({task->name, task->plugin, {}, {}, {}});
+  return plugins;
+}
+
+std::shared_ptr<const Tokenizer> Planner::tokenizer(const std::string& path) {
+  auto& opened = tokenizers_[path];
+  if (!opened) opened = Tokenizer::open(path);
+  return opened;
+}
+
+void Planner::count_work(Plan& plan) {
+  for (auto& work : plan.works) {
+    if (work.state == WorkState::done) continue;
+    collect(work.step.origin, [&] {
+      if (work.step.verb == "train")
+        count_training(work, plan);
+      else
+        count_evaluation(work);
+    });
+  }
+  problems_.throw_if_any();
+}
+
+void Planner::count_training(Work& work, Plan& plan) {
+  for (const auto& task : work.tasks)
+    collect(task->origin, [&] {
+      work.examples +=
+          static_cast<std::int64_t>(task->data->split("train", step_integer(work.step, "limit", 0)).size());
+      if (has_validation(*task)) static_cast<void>(task->data->split("validation"));
+    });
+  const std::int64_t batch = std::max<std::int64_t>(1, step_integer(work.step, "batch_size", 1));
+  work.updates = step_integer(work.step, "updates", 0);
+  if (work.updates == 0) work.updates = step_integer(work.step, "epochs", 0) * ((work.examples + batch - 1) / batch);
+
+  const ModelJob model = model_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer));
+  work.trained = machinery_.engine().count(model);
+  const Value* rates = step_value(work.step, "learning_rates");
+  if (!rates || !rates->is_map()) return;
+  for (const auto& [group, rate] : rates->members()) {
+    if (std::count(work.trained.groups.begin(), work.trained.groups.end(), group)) continue;
+    const std::string where = rate.origin.known() ? rate.origin.text() + ": " : "";
+    const std::string note = where + "a learning rate is given for '" + group + "', which '" + work.title() + "'" +
+                             (work.trial.empty() ? "" : " (" + work.trial + ")") +
+                             " does not train (it trains: " + joined(work.trained.groups, ", ") + ")";
+    if (!std::count(plan.notes.begin(), plan.notes.end(), note)) plan.notes.push_back(note);
+  }
+}
+
+void Planner::count_evaluation(Work& work) {
+  const std::int64_t limit = step_integer(work.step, "limit", 0);
+  for (const auto& task : work.tasks)
+    collect(task->origin, [&] {
+      work.examples += static_cast<std::int64_t>(task->data->split(splits_of(work.step).front(), limit).size());
+    });
+  if (work.inputs.empty()) {  // the untouched backbone: its config is read, so that it is known to be one
+    static_cast<void>(tokenizer(work.checkpoint.tokenizer));
+  }
+}
+
+// Tokens of `examples` rows of a split, from evenly spaced ones of them.
+std::int64_t tokens_of(const TaskUse& task, const std::string& split, std::int64_t limit, const Step& step,
+                       const Tokenizer& tokenizer) {
+  constexpr std::size_t sampled = 1000;
+  const auto examples = task.data->split(split, limit);
+  if (examples.empty()) return 0;
+  const std::size_t stride = (examples.size() + sampled - 1) / sampled;
+  const std::int64_t length = step_integer(step, "source_length", 256);
+  std::int64_t tokens = 0, count = 0;
+  for (std::size_t i = 0; i < examples.size(); i += stride, ++count)
+    tokens += static_cast<std::int64_t>(tokenizer.encode(examples[i].source, length).ids.size() +
+                                        tokenizer.encode(examples[i].target).size()) +
+              1;
+  return tokens * static_cast<std::int64_t>(examples.size()) / count;
+}
+
+void Planner::count_tokens(Plan& plan) {
+  for (auto& work : plan.works) {
+    if (work.state == WorkState::done || work.examples == 0) continue;
+    const auto pieces = tokenizer(work.checkpoint.tokenizer);
+    std::int64_t once = 0;
+    for (const auto& task : work.tasks)
+      once += tokens_of(*task, splits_of(work.step).front(), step_integer(work.step, "limit", 0), work.step, *pieces);
+    const std::int64_t seen = work.step.verb == "train" ? work.updates * step_integer(work.step, "batch_size", 1) : 0;
+    work.tokens = seen > 0 ? static_cast<std::int64_t>(static_cast<double>(once) * static_cast<double>(seen) /
+                                                       static_cast<double>(work.examples))
+                           : once;
+  }
+}
+
+}  // namespace atp

@@ -1,0 +1,238 @@
+#include "pipeline/plan_text.h"
+
+#include <algorithm>
+#include <boost/filesystem.hpp>
+#include <iomanip>
+#include <map>
+#include <ostream>
+
+#include "pipeline/progress.h"
+#include "report/report.h"
+
+namespace atp {
+
+namespace {
+
+namespace fs = boost::filesystem;
+
+double number_at(const Value& map, const char* key) {
+  const Value* value = map.find(key);
+  return value && value->is_number() ? value->number() : 0;
+}
+
+std::string text_at(const Value& map, const char* key) {
+  const Value* value = map.find(key);
+  return value && value->is_text() ? value->text() : "";
+}
+
+std::int64_t weight_bytes(const Work& work) {
+  const Value* precision = step_value(work.step, "precision");
+  const std::string name = precision && precision->is_text() ? precision->text() : "float32";
+  return work.trained.backbone_parameters * (name == "bfloat16" ? 2 : name == "float64" ? 8 : 4);
+}
+
+// Digits in groups of three: 231,936.
+std::string grouped(std::int64_t number) {
+  std::string text = std::to_string(number);
+  for (auto place = static_cast<std::int64_t>(text.size()) - 3; place > (number < 0 ? 1 : 0); place -= 3)
+    text.insert(static_cast<std::size_t>(place), ",");
+  return text;
+}
+
+std::string memory_text(std::int64_t bytes) {
+  char text[32];
+  const double mebibytes = static_cast<double>(bytes) / (1 << 20);
+  if (mebibytes < 1024)
+    std::snprintf(text, sizeof text, "%.3g MiB", mebibytes);
+  else
+    std::snprintf(text, sizeof text, "%.3g GiB", mebibytes / 1024);
+  return text;
+}
+
+std::string task_names(const Work& work) {
+  std::string names;
+  for (const auto& task : work.tasks) names += (names.empty() ? "" : ", ") + task->name;
+  return names;
+}
+
+// Seconds that each piece of work will take, as far as finished ones tell.
+class Estimate {
+ public:
+  Estimate(const std::string& out, const std::string& device) : out_(out), device_(device) {}
+
+  std::optional<double> seconds(const Work& work) {
+    if (work.tokens == 0 || work.trained.backbone_parameters == 0) return std::nullopt;
+    auto known = speeds_.find(work.step.verb);
+    if (known == speeds_.end())
+      known = speeds_.emplace(work.step.verb, measured_speed(out_, work.step.verb, device_)).first;
+    if (!known->second) return std::nullopt;
+    return known->second->seconds_per_work * static_cast<double>(work.trained.backbone_parameters) *
+           static_cast<double>(work.tokens);
+  }
+  std::int64_t steps() const {
+    std::int64_t steps = 0;
+    for (const auto& [verb, speed] : speeds_) steps += speed ? speed->steps : 0;
+    return steps;
+  }
+
+ private:
+  std::string out_, device_;
+  std::map<std::string, std::optional<MeasuredSpeed>> speeds_;
+};
+
+void print_work(const Work& work, Estimate& estimate, std::ostream& stream) {
+  stream << "  " << std::left << std::setw(26) << work.title() << ' ' << std::setw(9) << work.step.verb << ' '
+         << std::setw(10) << state_name(work.state) << std::right;
+  if (work.step.verb == "train") {
+    stream << (work.step.method ? " " + work.step.method->name : "") << ": " << grouped(work.trained.parameters)
+           << " trained";
+    const auto each = static_cast<std::int64_t>(work.trained.parameters_per_task);
+    if (each != work.trained.parameters && each > 0) stream << " (" << grouped(each) << " a task)";
+    stream << ", " << grouped(work.examples) << " examples, " << grouped(work.updates) << " updates";
+  } else {
+    stream << " " << grouped(work.examples) << " examples";
+  }
+  if (work.tokens > 0) stream << ", about " << grouped(work.tokens) << " tokens";
+  if (const auto seconds = estimate.seconds(work); seconds && work.state != WorkState::done)
+    stream << ", about " << duration_text(*seconds);
+  stream << "\n";
+  if (work.state == WorkState::failed) {
+    const std::string first = work.failure.substr(0, work.failure.find('\n'));
+    stream << "    last attempt: " << first << "\n";
+  }
+}
+
+void print_totals(const Plan& plan, Estimate& estimate, std::ostream& stream) {
+  std::int64_t to_do = 0, updates = 0, bytes = 0;
+  double seconds = 0;
+  bool all_known = true;
+  for (const auto& work : plan.works) {
+    if (work.state == WorkState::done) continue;
+    ++to_do;
+    if (work.step.verb == "train") updates += work.updates;
+    bytes = std::max(bytes, weight_bytes(work));
+    const auto known = estimate.seconds(work);
+    all_known = all_known && known.has_value();
+    seconds += known.value_or(0);
+  }
+  stream << "\n" << to_do << " of " << plan.works.size() << " steps to do";
+  if (to_do > 0) {
+    stream << ", " << grouped(updates) << " updates\n";
+    if (bytes > 0) stream << "memory: the weights take " << memory_text(bytes) << "; activations are not counted\n";
+    stream << "time: ";
+    if (all_known)
+      stream << "about " << duration_text(seconds) << ", from the speed of " << estimate.steps()
+             << " finished steps on this device (seconds a parameter and token)";
+    else
+      stream << "not known: no step of each kind has been finished here on this device yet";
+  }
+  stream << "\n";
+}
+
+Value work_json(const Work& work, Estimate& estimate) {
+  Value value = Value::map();
+  value.set("id", work.id);
+  value.set("name", work.step.name);
+  value.set("title", work.title());
+  value.set("task", task_names(work));
+  value.set("verb", work.step.verb);
+  value.set("state", state_name(work.state));
+  value.set("method", work.step.method ? Value(work.step.method->name) : Value());
+  value.set("trained_parameters", work.trained.parameters);
+  value.set("trained_parameters_per_task", work.trained.parameters_per_task);
+  value.set("backbone_parameters", work.trained.backbone_parameters);
+  value.set("examples", work.examples);
+  value.set("updates", work.updates);
+  value.set("tokens", work.tokens);
+  const auto seconds = estimate.seconds(work);
+  value.set("estimated_seconds", seconds ? Value(*seconds) : Value());
+  value.set("weight_bytes", weight_bytes(work));
+  return value;
+}
+
+}  // namespace
+
+std::optional<MeasuredSpeed> measured_speed(const std::string& out, const std::string& verb,
+                                            const std::string& device) {
+  double seconds = 0, amount = 0;
+  MeasuredSpeed speed;
+  boost::system::error_code error;
+  for (const auto& entry : fs::directory_iterator(out + "/steps", error)) {
+    const StepFolder folder(out, entry.path().filename().string());
+    if (!folder.finished()) continue;
+    const auto run = folder.run_record();
+    if (!run || text_at(*run, "device") != device) continue;
+    try {
+      const Value result = folder.result();
+      if (text_at(result, "verb") != verb) continue;
+      const double work = number_at(*run, "tokens") * number_at(result, "backbone_parameters");
+      if (work <= 0) continue;
+      seconds += number_at(*run, "seconds");
+      amount += work;
+      ++speed.steps;
+    } catch (const Error&) {  // a damaged result is nothing to learn from
+    }
+  }
+  if (amount <= 0) return std::nullopt;
+  speed.seconds_per_work = seconds / amount;
+  return speed;
+}
+
+void print_plan(const Plan& plan, const std::string& out, const std::string& device, std::ostream& stream) {
+  Estimate estimate(out, device);
+  stream << plan.name << ": " << plan.trials.size() << (plan.trials.size() == 1 ? " trial" : " trials") << ", "
+         << plan.works.size() << " steps, each computed once\n";
+  std::vector<bool> shown(plan.works.size(), false);
+  for (std::size_t trial = 0; trial < plan.trials.size(); ++trial) {
+    const std::string name = plan.trials[trial].name();
+    if (!name.empty()) stream << "\n" << name << "\n";
+    for (const auto& step : plan.trial_steps[trial]) {
+      if (shown[step.work])
+        stream << "  " << step.title() << ": as above\n";
+      else
+        print_work(plan.works[step.work], estimate, stream);
+      shown[step.work] = true;
+    }
+  }
+  for (const auto& report : plan.reports) {
+    stream << (plan.trials.size() > 1 ? "\n" : "") << "  " << std::left << std::setw(26) << report.step.name << ' '
+           << std::setw(9) << "report" << ' ' << std::setw(10)
+           << (report_is_written(plan, report, out) ? "done" : "to do") << std::right << " over "
+           << report.results.size() << " results\n";
+  }
+  print_totals(plan, estimate, stream);
+  for (const auto& note : plan.notes) stream << "note: " << note << "\n";
+}
+
+Value plan_json(const Plan& plan, const std::string& out, const std::string& device) {
+  Estimate estimate(out, device);
+  Value document = Value::map();
+  document.set("recipe", plan.name);
+  Value& trials = document.set("trials", Value::list());
+  for (std::size_t i = 0; i < plan.trials.size(); ++i) {
+    Value trial = Value::map();
+    trial.set("name", plan.trials[i].name());
+    Value& labels = trial.set("labels", Value::map());
+    for (const auto& [axis, label] : plan.trials[i].labels) labels.set(axis, label);
+    Value& steps = trial.set("steps", Value::list());
+    for (const auto& step : plan.trial_steps[i]) steps.push_back(plan.works[step.work].id);
+    trials.push_back(std::move(trial));
+  }
+  Value& steps = document.set("steps", Value::list());
+  for (const auto& work : plan.works) steps.push_back(work_json(work, estimate));
+  for (const auto& report : plan.reports) {
+    Value value = Value::map();
+    value.set("id", report_id(plan, report));
+    value.set("name", report.step.name);
+    value.set("title", report.step.name);
+    value.set("task", "");
+    value.set("verb", "report");
+    value.set("state", report_is_written(plan, report, out) ? "done" : "to do");
+    steps.push_back(std::move(value));
+  }
+  Value& notes = document.set("notes", Value::list());
+  for (const auto& note : plan.notes) notes.push_back(note);
+  return document;
+}
+
+}  // namespace atp

@@ -1,0 +1,175 @@
+#include "pipeline/recipe_run.h"
+
+#include <algorithm>
+#include <boost/filesystem.hpp>
+#include <memory>
+#include <ostream>
+
+#include "atp/log.h"
+#include "pipeline/plan.h"
+#include "pipeline/plan_text.h"
+#include "pipeline/runner.h"
+#include "pipeline/stop_signal.h"
+#include "plugin_host/plugin_host.h"
+#include "report/report.h"
+
+namespace atp {
+
+namespace {
+
+namespace fs = boost::filesystem;
+
+// Plugins and engine of a run; the engine is made when the first question is put to it.
+class Workshop {
+ public:
+  Workshop(const RunRequest& request, const Value& recipe)
+      : settings_{request.device, request.threads, request.libtorch},
+        libtorch_(LibTorchSettings::of_this_program(request.libtorch)),
+        host_(SearchPath::of_this_program(explicit_plugins(recipe)), libtorch_) {}
+
+  Machinery machinery() {
+    return {host_, host_.registry(), [this]() -> Engine& { return engine(); }, [this] { return device_; }};
+  }
+
+ private:
+  static std::vector<ExplicitPlugin> explicit_plugins(const Value& recipe) {
+    Problems problems;
+    std::vector<ExplicitPlugin> plugins;
+    for (const auto& path : plugin_paths(recipe, problems)) plugins.push_back({path});
+    problems.throw_if_any();
+    return plugins;
+  }
+  Engine& engine() {
+    if (!engine_) engine_ = libtorch_.make_engine(settings_, host_.registry(), device_);
+    return *engine_;
+  }
+
+  EngineSettings settings_;
+  LibTorch libtorch_;
+  PluginHost host_;
+  DeviceReport device_;
+  std::unique_ptr<Engine> engine_;  // last: it goes before the plugins that it uses
+};
+
+bool is_to_do(const Plan& plan, const ReportWork& report, const std::string& out) {
+  return !report_is_written(plan, report, out);
+}
+
+void write_reports(const Plan& plan, const RunRequest& request, RunOutcome& outcome, std::ostream& out) {
+  for (const auto& report : plan.reports) try {
+      const std::string text = write_report(plan, report, request.out);
+      if (!request.json) out << "\n" << text;
+    } catch (const Error& error) {
+      log::error(error.what());
+      outcome.failures.push_back("'" + report.step.name + "': " + error.what());
+    }
+}
+
+// What is left to say after the last step: failures, what they cost, how to go on.
+void print_outcome(const RunOutcome& outcome, const RunRequest& request) {
+  for (const auto& failure : outcome.failures) log::error("failed: " + failure);
+  for (const auto& skipped : outcome.skipped) log::error("not run: '" + skipped + "' reads a step that failed");
+  if (outcome.stopped && request.fresh)
+    log::warn("stopped; what was finished is kept; the same command without --fresh goes on: " + request.command);
+  else if (outcome.stopped)
+    log::warn("stopped; to go on where it stopped: " + request.command);
+}
+
+Value outcome_json(const RunOutcome& outcome) {
+  const auto list = [](const std::vector<std::string>& texts) {
+    Value value = Value::list();
+    for (const auto& text : texts) value.push_back(text);
+    return value;
+  };
+  Value value = Value::map();
+  value.set("status", outcome.exit_status());
+  value.set("done", outcome.done);
+  value.set("reused", outcome.reused);
+  value.set("failures", list(outcome.failures));
+  value.set("skipped", list(outcome.skipped));
+  return value;
+}
+
+int explain_recipe(const std::vector<ResolvedTrial>& trials, const RunRequest& request, std::ostream& out) {
+  if (request.json)
+    out << to_json(explain_json(trials), 2) << "\n";
+  else
+    out << explain(trials);
+  return 0;
+}
+
+// Everything that is wrong is said at once, the output folder's fault among it.
+Plan plan_or_complain(Planner& planner, const std::vector<ResolvedTrial>& trials, const std::string& unwritable) {
+  Plan plan;
+  try {
+    plan = planner.plan(trials);
+  } catch (const Error& error) {
+    throw RecipeError(error.what() + (unwritable.empty() ? "" : "\n" + unwritable));
+  }
+  if (!unwritable.empty()) throw RecipeError(unwritable);
+  return plan;
+}
+
+int show_plan(Plan& plan, Planner& planner, const Machinery& machinery, const RunRequest& request, std::ostream& out) {
+  if (!plan.finished()) {
+    planner.count_work(plan);
+    planner.count_tokens(plan);
+  }
+  const std::string device = machinery.device().device;
+  if (request.json)
+    out << to_json(plan_json(plan, request.out, device), 2) << "\n";
+  else
+    print_plan(plan, request.out, device, out);
+  return 0;
+}
+
+int run_plan(Plan& plan, Planner& planner, const Machinery& machinery, Console& console, const RunRequest& request,
+             std::ostream& out) {
+  const bool nothing_to_do = plan.finished() && !request.fresh &&
+                             std::none_of(plan.reports.begin(), plan.reports.end(), [&](const ReportWork& report) {
+                               return is_to_do(plan, report, request.out);
+                             });
+  if (request.fresh)
+    for (auto& work : plan.works) work.state = WorkState::to_do;
+  if (!plan.finished()) planner.count_work(plan);
+  for (const auto& note : plan.notes) log::warn(note);
+
+  RunSettings settings{request.out, request.fresh};
+  Runner runner(plan, planner, machinery, console, settings, stop_signal());
+  RunOutcome outcome = runner.run();
+  if (!outcome.stopped) write_reports(plan, request, outcome, out);
+  print_outcome(outcome, request);
+  if (request.json)
+    out << to_json(outcome_json(outcome), 2) << "\n";
+  else if (nothing_to_do && request.verbosity != Verbosity::quiet)
+    out << "\nnothing to do: all " << plan.works.size() << " steps of " << plan.name
+        << " are finished (--fresh redoes them)\n";
+  return outcome.exit_status();
+}
+
+}  // namespace
+
+int run_recipe(const RunRequest& request, std::ostream& out) {
+  Console console(request.verbosity);
+  static_cast<void>(stop_signal());
+  const Value recipe = load_recipe(request.recipe, request.assignments);
+  Workshop workshop(request, recipe);
+  const Machinery machinery = workshop.machinery();
+  const auto trials = resolve_recipe(recipe, request.only, machinery.catalogue);
+  if (request.explain) return explain_recipe(trials, request, out);
+
+  std::string unwritable;
+  if (!request.dry_run) try {
+      require_writable(request.out);
+    } catch (const Error& error) {
+      unwritable = error.what();
+    }
+  const bool remembers = fs::is_directory(request.out);  // a plan leaves nothing behind where nothing was
+  ContentDigests digests(remembers ? request.out + "/cache/digests.sqlite" : "");
+  Planner planner({request.recipe, request.out, request.data, request.models}, machinery, digests);
+  Plan plan = plan_or_complain(planner, trials, unwritable);
+  if (request.dry_run) return show_plan(plan, planner, machinery, request, out);
+  return run_plan(plan, planner, machinery, console, request, out);
+}
+
+}  // namespace atp

@@ -1,0 +1,130 @@
+#include "pipeline/result_record.h"
+
+#include <sys/resource.h>
+#include <sys/utsname.h>
+
+#include <ctime>
+
+namespace atp {
+
+namespace {
+
+Value scores_value(const Scores& scores) {
+  Value value = Value::map();
+  for (const auto& [metric, score] : scores) value.set(metric, score);
+  return value;
+}
+
+// One task's scores as they are; several tasks': the average of the primary metrics, then each by its full name.
+Value summary(const std::vector<std::pair<std::string, Scores>>& tasks) {
+  if (tasks.empty()) return Value::map();
+  if (tasks.size() == 1) return scores_value(tasks.front().second);
+  double sum = 0;
+  int count = 0;
+  Value all = Value::map();
+  for (const auto& [task, scores] : tasks) {
+    if (scores.empty()) continue;
+    sum += scores.front().second;
+    ++count;
+  }
+  if (count > 0) all.set("average", sum / count);
+  for (const auto& [task, scores] : tasks)
+    for (const auto& [metric, score] : scores) all.set(task + "." + metric, score);
+  return all;
+}
+
+Value splits_value(const std::vector<UsedSplit>& splits) {
+  Value value = Value::map();
+  for (const auto& used : splits) {
+    if (!value.find(used.split)) value.set(used.split, Value::map());
+    Value& task = value.find(used.split)->set(used.task, Value::map());
+    task.set("examples", used.examples);
+    task.set("truncated_sources", used.truncated_sources);
+    task.set("indices", used.indices);
+  }
+  return value;
+}
+
+std::int64_t peak_memory_bytes() {
+  rusage usage = {};
+  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<std::int64_t>(usage.ru_maxrss) * 1024 : 0;
+}
+
+Value versions(const StepContents& plugins, const DeviceReport& device) {
+  Value value = Value::map();
+  value.set("atp", ATP_VERSION);
+  value.set("numerics", numerics_version);
+  value.set("libtorch", device.libtorch_version);
+  const auto add = [&](const char* kind, const Registry::Entry* entry) {
+    if (entry) value.set(std::string(kind) + " " + entry->name, entry->plugin + " " + entry->version);
+  };
+  add("backbone", plugins.backbone);
+  add("method", plugins.method);
+  add("combiner", plugins.combiner);
+  for (const auto& task : plugins.tasks) add("task", task.plugin);
+  return value;
+}
+
+}  // namespace
+
+Value result_record(const Work& work, const StepResult& result, const std::vector<UsedSplit>& splits) {
+  const bool trains = work.step.verb == "train";
+  Value record = Value::map();
+  record.set("id", work.id);
+  record.set("verb", work.step.verb);
+  Value& tasks = record.set("tasks", Value::list());
+  for (const auto& task : work.tasks) tasks.push_back(task->name);
+  record.set("scores", summary(result.scores));
+  Value& by_task = record.set("task_scores", Value::map());
+  for (const auto& [task, scores] : result.scores) by_task.set(task, scores_value(scores));
+  if (trains) {
+    Value& best = record.set("best", Value::map());
+    best.set("update", result.best_update);
+    best.set("epoch", result.best_epoch);
+    record.set("updates", result.updates);
+  }
+  record.set("trained_parameters", result.trained.parameters);
+  record.set("trained_parameters_per_task", result.trained.parameters_per_task);
+  record.set("backbone_parameters", result.trained.backbone_parameters);
+  std::int64_t examples = 0, truncated = 0;
+  for (const auto& used : splits) {
+    if (trains && used.split != "train") continue;
+    examples += used.examples;
+    truncated += used.truncated_sources;
+  }
+  record.set("examples", examples);
+  record.set("truncated_sources", truncated);
+  record.set("splits", splits_value(splits));
+  record.set("identity", work.identity);
+  return record;
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts = {};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+Value run_record(const Work& work, const RunCircumstances& circumstances, const StepContents& plugins) {
+  utsname host = {};
+  ::uname(&host);
+  Value record = Value::map();
+  record.set("step", work.title());
+  record.set("seconds", circumstances.seconds);
+  record.set("tokens", circumstances.tokens);
+  record.set("peak_memory_bytes", peak_memory_bytes());
+  record.set("device", circumstances.device.device);
+  record.set("threads", circumstances.device.threads);
+  record.set("started", circumstances.started);
+  record.set("finished", circumstances.finished);
+  record.set("resumed_at", circumstances.resumed_at);
+  record.set("host", host.nodename);
+  record.set("system", std::string(host.sysname) + " " + host.release + " " + host.machine);
+  record.set("versions", versions(plugins, circumstances.device));
+  return record;
+}
+
+}  // namespace atp

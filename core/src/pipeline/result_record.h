@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "pipeline/plan.h"
+
+// What a finished step's result.json and run.json say.
+namespace atp {
+
+// A split as it was used.
+struct UsedSplit {
+  std::string split;
+  std::string task;
+  std::int64_t examples = 0;
+  std::int64_t truncated_sources = 0;
+  std::int64_t tokens = 0;
+  std::string indices;  // digest of the examples' numbers in their file, in order
+};
+
+// result.json: nothing but what the identity decides, so that it is the same byte by byte whenever it is made.
+//   scores       metric → score; of several tasks "average" (of their primary metrics) and "task.metric"
+//   task_scores  task → metric → score
+Value result_record(const Work& work, const StepResult& result, const std::vector<UsedSplit>& splits);
+
+struct RunCircumstances {
+  double seconds = 0;
+  std::string started, finished;  // UTC
+  DeviceReport device;
+  std::int64_t resumed_at = 0;
+  std::int64_t tokens = 0;  // that went through the backbone in these seconds; 0: not known
+};
+// run.json: how and where. Two runs of one step differ in it.
+Value run_record(const Work& work, const RunCircumstances& circumstances, const StepContents& plugins);
+
+std::string utc_now();  // "2026-01-31T12:00:00Z"
+
+}  // namespace atp

@@ -1,0 +1,245 @@
+#include "pipeline/runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "atp/log.h"
+#include "io/durable_file.h"
+#include "pipeline/jobs.h"
+#include "pipeline/progress.h"
+#include "pipeline/result_record.h"
+#include "pipeline/run_index.h"
+
+namespace atp {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto pause_between_looks = std::chrono::milliseconds(200);
+
+std::int64_t tokens_in(const TokenRows& rows) {
+  std::int64_t tokens = 0;
+  for (std::int64_t row = 0; row < rows.size(); ++row)
+    tokens += static_cast<std::int64_t>(rows.source(row).size() + rows.target(row).size());
+  return tokens;
+}
+
+void note_splits(const Work& work, const std::vector<SplitData>& data, const std::string& split, std::int64_t limit,
+                 std::vector<UsedSplit>& used) {
+  for (const auto& part : data) {
+    const auto task =
+        std::find_if(work.tasks.begin(), work.tasks.end(), [&](const auto& use) { return use->name == part.task; });
+    std::string indices;
+    if (task != work.tasks.end())
+      for (const auto& example : (*task)->data->split(split, limit)) indices += std::to_string(example.index) + "\n";
+    used.push_back({split, part.task, part.rows->size(), part.rows->truncated_sources(), tokens_in(*part.rows),
+                    text_digest(indices)});
+  }
+}
+
+// Tokens of an update's batch on average, times the updates that this process made.
+std::int64_t tokens_seen(const Work& work, const StepResult& result, const std::vector<UsedSplit>& used) {
+  std::int64_t tokens = 0, examples = 0;
+  for (const auto& split : used) {
+    if (work.step.verb == "train" && split.split != "train") continue;
+    tokens += split.tokens;
+    examples += split.examples;
+  }
+  if (work.step.verb != "train" || examples == 0) return tokens;
+  const auto batch = static_cast<double>(step_integer(work.step, "batch_size", 1));
+  return static_cast<std::int64_t>(static_cast<double>(tokens) / static_cast<double>(examples) * batch *
+                                   static_cast<double>(result.updates - result.resumed_at));
+}
+
+std::string message_of(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) ? "not enough memory" : error.what();
+}
+
+}  // namespace
+
+int RunOutcome::exit_status() const { return stopped ? 130 : failures.empty() ? 0 : 1; }
+
+Runner::Runner(Plan& plan, Planner& planner, Machinery machinery, Console& console, RunSettings settings,
+               const std::atomic<bool>& stop)
+    : plan_(plan),
+      planner_(planner),
+      machinery_(std::move(machinery)),
+      console_(console),
+      settings_(std::move(settings)),
+      stop_(stop),
+      fates_(plan.works.size(), Fate::open),
+      announced_(plan.works.size(), false) {}
+
+std::string Runner::label(const Work& work) const {
+  return work.trial.empty() ? work.title() : work.title() + " (" + work.trial + ")";
+}
+
+bool Runner::is_ready(std::size_t index) const {
+  const auto& inputs = plan_.works[index].inputs;
+  return std::all_of(inputs.begin(), inputs.end(), [&](const WorkInput& input) {
+    return input.work == WorkInput::npos || fates_[input.work] == Fate::done;
+  });
+}
+
+bool Runner::is_doomed(std::size_t index) const {
+  const auto& inputs = plan_.works[index].inputs;
+  return std::any_of(inputs.begin(), inputs.end(), [&](const WorkInput& input) {
+    return input.work != WorkInput::npos && (fates_[input.work] == Fate::failed || fates_[input.work] == Fate::skipped);
+  });
+}
+
+RunOutcome Runner::run() {
+  for (std::size_t i = 0; i < plan_.works.size(); ++i)
+    if (plan_.works[i].state == WorkState::done && !settings_.fresh) {
+      ++outcome_.reused;
+      finish(i);
+    }
+  while (!stop_) {
+    bool busy = false, moved = false;
+    for (std::size_t i = 0; i < plan_.works.size() && !stop_; ++i) {
+      if (fates_[i] != Fate::open) continue;
+      if (is_doomed(i)) {
+        fates_[i] = Fate::skipped;
+        outcome_.skipped.push_back(label(plan_.works[i]));
+        moved = true;
+      } else if (is_ready(i)) {
+        const Attempt made = attempt(i);
+        if (made == Attempt::busy) busy = true;
+        if (made == Attempt::stopped) {
+          outcome_.stopped = true;
+          return outcome_;
+        }
+        moved = moved || made != Attempt::busy;
+      }
+    }
+    if (!busy && !moved) return outcome_;
+    if (busy && !moved) std::this_thread::sleep_for(pause_between_looks);
+  }
+  outcome_.stopped = std::count(fates_.begin(), fates_.end(), Fate::open) > 0;
+  return outcome_;
+}
+
+// Links for people and rows of the index, for each trial that this work serves.
+void Runner::finish(std::size_t index) {
+  fates_[index] = Fate::done;
+  const std::string& id = plan_.works[index].id;
+  std::vector<RunRow> rows;
+  for (std::size_t trial = 0; trial < plan_.trials.size(); ++trial)
+    for (const auto& step : plan_.trial_steps[trial]) {
+      if (step.work != index) continue;
+      const std::string name = plan_.trials[trial].name();
+      link_step(settings_.out, plan_.name, name, step.title(), id);
+      const auto found = rows_of_step(settings_.out, id, plan_.name, name, step.title());
+      rows.insert(rows.end(), found.begin(), found.end());
+    }
+  if (plan_.works[index].state != WorkState::done) RunIndex(settings_.out).add(rows);
+}
+
+Runner::Attempt Runner::attempt(std::size_t index) {
+  const Work& work = plan_.works[index];
+  const StepFolder folder(settings_.out, work.id);
+  try {
+    const std::optional<StepLock> lock = StepLock::try_take(settings_.out, work.id);
+    if (!lock) {
+      if (!announced_[index]) log::info("'" + label(work) + "' is being worked on by another process; waiting for it");
+      announced_[index] = true;
+      return Attempt::busy;
+    }
+    if (folder.finished() && work.state != WorkState::done && !settings_.fresh) {  // by another process meanwhile
+      folder.forget_state();
+      ++outcome_.reused;
+      finish(index);
+      return Attempt::done;
+    }
+    return attempt_locked(index, folder);
+  } catch (const std::exception& error) {  // the output folder, before or after the work itself
+    note_failure(index, message_of(error), "");
+    return Attempt::failed;
+  }
+}
+
+Runner::Attempt Runner::attempt_locked(std::size_t index, const StepFolder& folder) {
+  const StepFolder place = settings_.fresh ? folder.begin_afresh() : folder;
+  place.create();
+  console_.begin_log(place.file("log.txt"));
+  Attempt made = Attempt::failed;
+  try {
+    made = work_on(index, place);
+  } catch (const std::exception& error) {
+    note_failure(index, message_of(error), place.file("log.txt"));
+    try {
+      place.remember_failure(message_of(error) + "\n");
+    } catch (const Error&) {  // the disk that made it fail is full for this note too
+    }
+  }
+  console_.end_log();
+  if (made != Attempt::done) return made;
+  if (settings_.fresh) place.take_place_of(folder);
+  ++outcome_.done;
+  finish(index);
+  return Attempt::done;
+}
+
+void Runner::note_failure(std::size_t index, const std::string& message, const std::string& log_file) {
+  const std::string name = label(plan_.works[index]);
+  log::error("'" + name + "' failed: " + message);
+  fates_[index] = Fate::failed;
+  outcome_.failures.push_back("'" + name + "': " + message + (log_file.empty() ? "" : "\n  log: " + log_file));
+}
+
+Runner::Attempt Runner::work_on(std::size_t index, const StepFolder& folder) {
+  const Work& work = plan_.works[index];
+  const bool trains = work.step.verb == "train";
+  folder.forget_failure();
+  write_durably(folder.file("recipe.yaml"), write_yaml(work.step.resolved));
+  const std::string title =
+      "[" + std::to_string(index + 1) + "/" + std::to_string(plan_.works.size()) + "] " + label(work);
+  log::info(title + (folder.resumable() ? ": going on" : ": begins"));
+
+  RunCircumstances circumstances;
+  circumstances.started = utc_now();
+  const auto began = Clock::now();
+  const JobPlaces places{settings_.out, folder.path(), settings_.out + "/cache/tokens"};
+  const auto tokenizer = planner_.tokenizer(work.checkpoint.tokenizer);
+  StepResult result;
+  std::vector<UsedSplit> used;
+  {
+    ProgressLine line(console_, title);
+    const Control control{&stop_, [&](const Progress& progress) { line.show(progress); }};
+    const std::int64_t limit = step_integer(work.step, "limit", 0);
+    if (trains) {
+      const TrainJob job = train_job(work, plan_, places, tokenizer, machinery_.registry);
+      note_splits(work, job.train, "train", limit, used);
+      note_splits(work, job.validation, "validation", 0, used);
+      result = machinery_.engine().train(job, control);
+    } else {
+      const EvaluateJob job = evaluate_job(work, plan_, places, tokenizer, machinery_.registry);
+      note_splits(work, job.splits, splits_of(work.step).front(), limit, used);
+      result = machinery_.engine().evaluate(job, control);
+    }
+  }
+  if (!result.finished) {
+    log::info(title + ": stopped" + (trains ? " after update " + std::to_string(result.updates) + ", saved" : ""));
+    return Attempt::stopped;
+  }
+  circumstances.seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  circumstances.finished = utc_now();
+  circumstances.device = machinery_.device();
+  circumstances.resumed_at = result.resumed_at;
+  circumstances.tokens = tokens_seen(work, result, used);
+  write_durably(folder.file("run.json"), to_json(run_record(work, circumstances, planner_.plugins_of(work)), 2) + "\n");
+  std::string scores;
+  for (const auto& [task, values] : result.scores)
+    for (const auto& [metric, score] : values) {
+      char text[32];
+      std::snprintf(text, sizeof text, " %.1f", score);
+      scores += (scores.empty() ? ": " : ", ") + (result.scores.size() > 1 ? task + " " : "") + metric + text;
+    }
+  log::info(title + ": done in " + duration_text(circumstances.seconds) + scores);
+  folder.finish(result_record(work, result, used));
+  return Attempt::done;
+}
+
+}  // namespace atp

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "pipeline/console.h"
+#include "pipeline/plan.h"
+
+namespace atp {
+
+struct RunSettings {
+  std::string out = "out";
+  bool fresh = false;  // redo this recipe's steps; a finished one stays until its successor is
+};
+
+// What became of a plan's work.
+struct RunOutcome {
+  std::int64_t done = 0;              // in this process
+  std::int64_t reused = 0;            // finished before, or by another process meanwhile
+  std::vector<std::string> failures;  // "target.boolq (variant=…): message"
+  std::vector<std::string> skipped;   // they read a step that failed
+  bool stopped = false;
+
+  int exit_status() const;  // 0, 1 or 130
+};
+
+// Does the work of a plan, inputs first, each piece under its lock and at most once, whoever else works in OUT. A
+// failed step stops only what reads it.
+class Runner {
+ public:
+  Runner(Plan& plan, Planner& planner, Machinery machinery, Console& console, RunSettings settings,
+         const std::atomic<bool>& stop);
+
+  RunOutcome run();
+
+ private:
+  enum class Attempt { done, busy, failed, stopped };
+  Attempt attempt(std::size_t index);
+  Attempt work_on(std::size_t index, const StepFolder& folder);
+  Attempt attempt_locked(std::size_t index, const StepFolder& folder);
+  void note_failure(std::size_t index, const std::string& message, const std::string& log_file);
+  void finish(std::size_t index);
+  bool is_ready(std::size_t index) const;
+  bool is_doomed(std::size_t index) const;
+  std::string label(const Work& work) const;
+
+  Plan& plan_;
+  Planner& planner_;
+  Machinery machinery_;
+  Console& console_;
+  RunSettings settings_;
+  const std::atomic<bool>& stop_;
+  enum class Fate { open, done, failed, skipped };
+  std::vector<Fate> fates_;
+  RunOutcome outcome_;
+  std::vector<bool> announced_;  // that another process holds it
+};
+
+}  // namespace atp

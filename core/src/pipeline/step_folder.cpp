@@ -1,0 +1,180 @@
+#include "pipeline/step_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/filesystem.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include "io/durable_file.h"
+#include "pipeline/content_hash.h"
+
+namespace atp {
+
+namespace {
+
+namespace fs = boost::filesystem;
+
+constexpr std::size_t longest_name = 200;  // bytes; file systems allow 255
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+void make_folder(const std::string& path) {
+  boost::system::error_code error;
+  fs::create_directories(path, error);
+  if (error) throw Error(path + ": the folder cannot be made: " + error.message());
+}
+
+void remove_folder(const std::string& path) {
+  boost::system::error_code error;
+  fs::remove_all(path, error);
+  if (error) throw Error(path + ": cannot be removed: " + error.message());
+}
+
+bool exists(const std::string& path) {
+  boost::system::error_code error;
+  return fs::exists(path, error);
+}
+
+}  // namespace
+
+StepFolder::StepFolder(std::string out, std::string id) : StepFolder(out, id, out + "/steps/" + id) {}
+StepFolder::StepFolder(std::string out, std::string id, std::string path)
+    : out_(std::move(out)), id_(std::move(id)), path_(std::move(path)) {}
+
+bool StepFolder::finished() const { return exists(file("result.json")); }
+bool StepFolder::resumable() const { return !finished() && exists(file("state")); }
+
+std::string StepFolder::failure() const {
+  return !finished() && exists(file("failure.txt")) ? read_file(file("failure.txt")) : "";
+}
+
+Value StepFolder::result() const { return parse_json(read_file(file("result.json")), file("result.json")); }
+
+std::optional<Value> StepFolder::run_record() const try {
+  return parse_json(read_file(file("run.json")), file("run.json"));
+} catch (const Error&) {
+  return std::nullopt;
+}
+
+void StepFolder::create() const { make_folder(path_); }
+
+void StepFolder::remember_failure(const std::string& message) const { write_durably(file("failure.txt"), message); }
+void StepFolder::forget_failure() const { ::unlink(file("failure.txt").c_str()); }
+void StepFolder::forget_state() const {
+  if (exists(file("state"))) remove_folder(file("state"));
+}
+
+void StepFolder::finish(const Value& result) const {
+  forget_failure();
+  write_durably(file("result.json"), to_json(result, 2) + "\n");
+  forget_state();
+}
+
+StepFolder StepFolder::begin_afresh() const {
+  StepFolder fresh(out_, id_, path_ + ".fresh");
+  remove_folder(fresh.path_);
+  fresh.create();
+  return fresh;
+}
+
+void StepFolder::take_place_of(const StepFolder& finished) const {
+  if (exists(finished.path_)) {
+    if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, finished.path_.c_str(), RENAME_EXCHANGE) == 0)
+      return remove_folder(path_);
+    remove_folder(finished.path_);  // a file system that cannot exchange two names
+  }
+  if (::rename(path_.c_str(), finished.path_.c_str()) != 0)
+    throw Error(finished.path_ + ": the step made anew cannot take its place: " + reason(errno));
+}
+
+StepLock::StepLock(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+StepLock::StepLock(StepLock&& other) noexcept : descriptor_(other.descriptor_), path_(std::move(other.path_)) {
+  other.descriptor_ = -1;
+}
+
+StepLock::~StepLock() {
+  if (descriptor_ < 0) return;
+  ::unlink(path_.c_str());  // while it is held: whoever opened it meanwhile sees that it is gone, and opens anew
+  ::close(descriptor_);
+}
+
+std::optional<StepLock> StepLock::try_take(const std::string& out, const std::string& id) {
+  make_folder(out + "/steps");
+  const std::string path = out + "/steps/." + id + ".lock";
+  while (true) {
+    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor < 0) throw Error(path + ": cannot be made: " + reason(errno));
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+      const int error = errno;
+      ::close(descriptor);
+      if (error == EWOULDBLOCK || error == EINTR) return std::nullopt;
+      throw Error(path + ": cannot be locked: " + reason(error));
+    }
+    struct stat opened = {}, named = {};
+    if (::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino)
+      return StepLock(descriptor, path);
+    ::close(descriptor);
+  }
+}
+
+void require_writable(const std::string& out) {
+  for (fs::path path = fs::absolute(out); !path.empty(); path = path.parent_path()) {
+    boost::system::error_code error;
+    const auto status = fs::status(path, error);
+    if (!fs::exists(status)) continue;
+    if (!fs::is_directory(status))
+      throw Error(out + ": no results can be written there: " + path.string() +
+                  " is a file, not a folder; name another with --out DIR");
+    break;
+  }
+  const auto fail = [&](const std::string& why) {
+    throw Error(out + ": no results can be written there: " + why + "; name another folder with --out DIR");
+  };
+  boost::system::error_code error;
+  fs::create_directories(out + "/steps", error);
+  if (error) fail(error.message());
+  std::string probe = out + "/steps/.writable-XXXXXX";
+  const int descriptor = ::mkstemp(probe.data());
+  if (descriptor < 0) fail(reason(errno));
+  ::close(descriptor);
+  ::unlink(probe.c_str());
+}
+
+std::string file_name_of(const std::string& text) {
+  std::string name;
+  for (const char letter : text)
+    name += letter == '/' || static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f ? '_' : letter;
+  if (name.empty() || name == "." || name == "..") name = "_" + name;
+  if (name.size() <= longest_name) return name;
+  std::size_t end = longest_name - 17;
+  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;  // not inside a letter of UTF-8
+  return name.substr(0, end) + "-" + text_digest(text).substr(0, 16);
+}
+
+void link_step(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
+               const std::string& id) {
+  std::string folder = out + "/" + recipe;
+  std::string target = "../steps/" + id;
+  if (!trial.empty()) {
+    folder += "/" + file_name_of(trial);
+    target = "../" + target;
+  }
+  make_folder(folder);
+  const std::string link = folder + "/" + file_name_of(name);
+  boost::system::error_code error;
+  if (fs::read_symlink(link, error).string() == target && !error) return;
+  const std::string partial = link + ".partial" + std::to_string(::getpid());
+  ::unlink(partial.c_str());
+  if (::symlink(target.c_str(), partial.c_str()) != 0 || ::rename(partial.c_str(), link.c_str()) != 0) {
+    const int number = errno;
+    ::unlink(partial.c_str());
+    throw Error(link + ": the link cannot be made: " + reason(number));
+  }
+}
+
+}  // namespace atp

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "atp/value.h"
+
+// Where results lie below the output folder, and who may write them.
+namespace atp {
+
+// OUT/steps/<id>/ of one piece of work. result.json is written last: a folder that has it is finished and never
+// changes.
+class StepFolder {
+ public:
+  StepFolder(std::string out, std::string id);
+
+  const std::string& id() const { return id_; }
+  const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  std::string tensors() const { return file("checkpoint/tensors.safetensors"); }
+
+  bool finished() const;        // result.json stands there
+  bool resumable() const;       // a state to go on from
+  std::string failure() const;  // why the last attempt failed; "" where it did not
+  Value result() const;         // throws FormatError where result.json is not JSON
+  std::optional<Value> run_record() const;
+
+  void create() const;  // throws Error naming the path
+  void remember_failure(const std::string& message) const;
+  void forget_failure() const;
+  void forget_state() const;               // after the result: nothing resumes a finished step
+  void finish(const Value& result) const;  // durably, then the state goes
+
+  // Another folder for the same work, emptied: --fresh works there and then takes this one's place.
+  StepFolder begin_afresh() const;
+  void take_place_of(const StepFolder& finished) const;
+
+ private:
+  StepFolder(std::string out, std::string id, std::string path);
+  std::string out_, id_, path_;
+};
+
+// Says that this process, and no other, works on a step. It dies with the process that holds it.
+class StepLock {
+ public:
+  // nullopt where another process holds it. Throws Error where the folder cannot be written.
+  static std::optional<StepLock> try_take(const std::string& out, const std::string& id);
+  StepLock(StepLock&& other) noexcept;
+  StepLock& operator=(StepLock&&) = delete;
+  ~StepLock();
+
+ private:
+  StepLock(int descriptor, std::string path);
+  int descriptor_ = -1;
+  std::string path_;
+};
+
+// Throws Error (which path, why, what to do) unless files can be made in `out`, which is made where it is not there.
+void require_writable(const std::string& out);
+
+// A name as a folder's: '/' and control characters replaced, no longer than a file system allows.
+std::string file_name_of(const std::string& text);
+
+// OUT/<recipe>/[<trial>/]<name> → the step's folder, relative; replaced as one act where it points elsewhere.
+void link_step(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
+               const std::string& id);
+
+}  // namespace atp
