@@ -1,0 +1,57 @@
+#include "data/task_data.h"
+#include "tests/unit/data/fixture.h"
+
+using namespace atp;
+
+namespace {
+
+struct Expected {
+  std::size_t train, validation, test;
+  std::vector<std::int64_t> first_validation;  // torch.randperm(n, seed 42)[:3]
+};
+
+void check(const std::string& name, const Expected& expected) {
+  const auto root = test::shared("data");
+  if (root.empty()) return;
+  CAPTURE(name);
+  const TaskData data(test::plugins().make<TextTask>(name, Params()), {.root = root});
+  const auto train = data.split("train"), validation = data.split("validation"), tested = data.split("test");
+  CHECK(train.size() == expected.train);
+  CHECK(validation.size() == expected.validation);
+  CHECK(tested.size() == expected.test);
+  for (std::size_t i = 0; i < expected.first_validation.size(); ++i) {
+    CHECK(validation[i].index == expected.first_validation[i]);
+  }
+  for (const auto& example : train) {
+    REQUIRE((example.target == "0" || example.target == "1"));
+    REQUIRE(example.source.starts_with(name + " sentence"));
+  }
+}
+
+}  // namespace
+
+// Row counts: dev of CoLA 1,043, RTE 277, MRPC 408 halved; of SST-2's 67,349 train rows 1,000 held out, dev 872.
+TEST_CASE("CoLA") { check("cola", {8551, 521, 522, {911, 408, 813}}); }
+TEST_CASE("RTE") { check("rte", {2490, 138, 139, {207, 84, 253}}); }
+TEST_CASE("MRPC") { check("mrpc", {3668, 204, 204, {30, 63, 342}}); }
+TEST_CASE("SST-2") { check("sst2", {66349, 1000, 872, {6677, 49712, 38268}}); }
+
+TEST_CASE("templates of GLUE's tasks on rows made up for this test") {
+  const test::Folder folder;
+  folder.write("CoLA/train.tsv", "gj04\t0\t*\tHim runs.\n");
+  folder.write("SST-2/dev.tsv", "sentence\tlabel\na \"fine\" film . \t1\n");
+  folder.write("MRPC/train.tsv",
+               "\xef\xbb\xbfQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\r\n1\t2\t3\tHe said \"so.\tSo.\r\n");
+  folder.write("RTE/train.tsv", "index\tsentence1\tsentence2\tlabel\n0\tA.\tB.\tnot_entailment\n");
+  const auto first = [&](const std::string& name, const std::string& split) {
+    return TaskData(test::plugins().make<TextTask>(name, Params()), {.root = folder.path()}).split(split).front();
+  };
+  CHECK(first("cola", "train").source == "cola sentence: Him runs.");
+  CHECK(first("cola", "train").target == "0");
+  CHECK(first("sst2", "test").source == "sst2 sentence: a \"fine\" film . ");
+  CHECK(first("sst2", "test").target == "1");
+  CHECK(first("mrpc", "train").source == "mrpc sentence1: He said \"so. sentence2: So.");
+  CHECK(first("mrpc", "train").target == "1");
+  CHECK(first("rte", "train").source == "rte sentence1: A. sentence2: B.");
+  CHECK(first("rte", "train").target == "1");
+}

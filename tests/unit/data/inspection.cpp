@@ -1,0 +1,147 @@
+#include "data/inspection.h"
+
+#include <sstream>
+
+#include "tests/unit/data/fixture.h"
+
+using namespace atp;
+using test::Folder;
+using test::has;
+
+namespace {
+
+constexpr auto own_model = ATP_SOURCE_DIR "/core/share/tokenizer/spiece.model";
+
+TextTask rte() { return test::plugins().make<TextTask>("rte", Params()); }
+
+void write_rte(const Folder& folder) {
+  const std::string header = "index\tsentence1\tsentence2\tlabel\n";
+  folder.write("RTE/train.tsv", header + "0\tA.\tB.\tentailment\n1\tC.\tD.\tnot_entailment\n");
+  folder.write("RTE/dev.tsv", header +
+                                  "0\tE.\tF.\tentailment\n1\tG.\tH.\tnot_entailment\n2\tI.\tJ.\tentailment\n"
+                                  "3\tK.\tL.\tnot_entailment\n");
+}
+
+std::string scored(const TaskData* data, const ScoreRequest& request) {
+  std::ostringstream out;
+  score_predictions(data, request, test::plugins(), out);
+  return out.str();
+}
+
+}  // namespace
+
+TEST_CASE("atp tasks --json") {
+  const Folder folder;
+  folder.write("RTE/train.tsv", "");
+  std::ostringstream out;
+  list_tasks({{rte(), "glue"}}, folder.path(), true, out);
+  const auto list = parse_json(out.str(), "out");
+  REQUIRE(list.items().size() == 1);
+  const auto& task = list.items()[0];
+  CHECK(task.at("name").text() == "rte");
+  CHECK(task.at("suite").text() == "GLUE");
+  CHECK(task.at("plugin").text() == "glue");
+  CHECK(to_json(task.at("metrics")) == "[\"accuracy\"]");
+  CHECK(to_json(task.at("labels")) == "[\"0\", \"1\"]");
+  CHECK(task.at("files").items()[0].at("path").text() == folder.path("RTE/train.tsv"));
+  CHECK(task.at("files").items()[0].at("found").boolean());
+  CHECK(task.at("files").items()[1].at("path").text() == folder.path("RTE/dev.tsv"));
+  CHECK_FALSE(task.at("files").items()[1].at("found").boolean());
+  std::ostringstream text;
+  list_tasks({{rte(), "glue"}}, "", false, text);
+  CHECK(has(text.str(), "RTE/dev.tsv   (missing)"));
+  CHECK(has(text.str(), "No data root is given"));
+}
+
+TEST_CASE("atp show --json") {
+  const Folder folder;
+  write_rte(folder);
+  const TaskData data(rte(), {.root = folder.path()});
+  std::ostringstream out;
+  show_example(data, {.split = "train", .index = 1, .tokens = false, .tokenizer = own_model, .json = true}, out);
+  const auto shown = parse_json(out.str(), "out");
+  CHECK(shown.at("task").text() == "rte");
+  CHECK(shown.at("split").text() == "train");
+  CHECK(shown.at("index").integer() == 1);
+  CHECK(shown.at("size").integer() == 2);
+  CHECK(shown.at("source").text() == "rte sentence1: C. sentence2: D.");
+  CHECK(shown.at("target").text() == "1");
+  CHECK(to_json(shown.at("references")) == "[\"1\"]");
+  CHECK(shown.at("source_tokens").items().back().integer() == 1);
+  CHECK(shown.at("source_tokens").items().size() == shown.at("source_pieces").items().size());
+  CHECK(shown.at("target_tokens").items().size() == 2);
+  CHECK(shown.at("tokenizer").text() == own_model);
+  const auto fault = test::message<RecipeError>(
+      [&] { show_example(data, {.split = "train", .index = 2, .tokens = false, .tokenizer = own_model}, out); });
+  CHECK(has(fault, "no example 2 in split 'train', which has 2"));
+  std::ostringstream text;
+  show_example(data, {.split = "train", .index = 0, .tokens = true, .tokenizer = own_model}, text);
+  CHECK(has(text.str(), "source      rte sentence1: A. sentence2: B."));
+  CHECK(has(text.str(), "</s>(1)"));
+  CHECK(has(text.str(), own_model));
+}
+
+TEST_CASE("atp check: a task that is well, and one that is not") {
+  const Folder folder;
+  write_rte(folder);
+  const CheckRequest request{.tokenizer = own_model};
+  std::ostringstream good;
+  CHECK(check_task(TaskData(rte(), {.root = folder.path()}), request, test::plugins(), good));
+  CHECK(has(good.str(), "100.00 on perfect predictions, 0.00 on empty ones"));
+  CHECK(has(good.str(), "0 of 2 answers hold a character that the tokenizer cannot write"));
+  CHECK(has(good.str(), "all is well"));
+  folder.write("RTE/train.tsv", "index\tsentence1\tsentence2\tlabel\n0\tA.\tB.\tmaybe\n");
+  std::filesystem::remove(folder.path("RTE/dev.tsv"));
+  std::ostringstream bad;
+  CHECK_FALSE(check_task(TaskData(rte(), {.root = folder.path()}), request, test::plugins(), bad));
+  CHECK(has(bad.str(), "train.tsv:2: label 'maybe' is not in the label set"));
+  CHECK(has(bad.str(), "no data for its split 'dev'"));
+  CHECK(has(bad.str(), "something is wrong"));
+}
+
+TEST_CASE("atp score: text against a task's split") {
+  const Folder folder;
+  write_rte(folder);
+  const TaskData data(rte(), {.root = folder.path()});
+  const auto test_split = data.split("test");
+  REQUIRE(test_split.size() == 2);
+  const auto file = folder.write("predictions.txt", test_split[0].target + "\r\n \n");
+  CHECK(scored(&data, {.predictions = file, .split = "test", .metrics = {}, .json = true}) ==
+        "{\n  \"accuracy\": 50.0\n}\n");
+  CHECK(has(scored(&data, {.predictions = file, .split = "test", .metrics = {"f1", "accuracy"}}), "accuracy  50.00"));
+  const auto few = folder.write("few.txt", "1\n");
+  CHECK(has(test::message<DataError>([&] { scored(&data, {.predictions = few, .split = "test", .metrics = {}}); }),
+            "few.txt: 1 predictions; split 'test' of task 'rte' has 2 examples"));
+}
+
+TEST_CASE("atp score: JSON Lines bring their own answers") {
+  const Folder folder;
+  const auto file = folder.write("p.jsonl",
+                                 "{\"prediction\": \"The Cat\", \"references\": [\"dog\", \"cat\"]}\n"
+                                 "{\"prediction\": \"x\", \"references\": [\"y\"]}\n");
+  const ScoreRequest request{.predictions = file, .split = "test", .metrics = {"exact_match"}, .json = true};
+  CHECK(scored(nullptr, request) == "{\n  \"exact_match\": 50.0\n}\n");
+  const auto run =
+      folder.write("run.jsonl",
+                   "{\"index\": 0, \"source\": \"s\", \"target\": \"1\", \"prediction\": \"1\", \"loss\": 0.5}\n"
+                   "{\"index\": 1, \"source\": \"s\", \"target\": \"0\", \"prediction\": \"?\", \"loss\": 0.5}\n");
+  CHECK(parse_json(scored(nullptr, {.predictions = run, .split = "test", .metrics = {"f1", "accuracy"}, .json = true}),
+                   "o") == parse_json("{\"f1\": 66.66666666666667, \"accuracy\": 50.0}", "e"));
+}
+
+TEST_CASE("atp score: what is wrong with a file of predictions") {
+  const Folder folder;
+  const auto fault = [&](const std::string& name, const std::string& contents) {
+    const auto file = folder.write(name, contents);
+    return test::message<DataError>(
+        [&] { scored(nullptr, {.predictions = file, .split = "test", .metrics = {"accuracy"}}); });
+  };
+  CHECK(has(fault("a.txt", "yes\nno\n"), "a.txt: without a task the answers must be in the file"));
+  CHECK(has(fault("b.jsonl", "{\"prediction\": \"a\", \"references\": [\"a\"]}\n{\"prediction\": \"a\"}\n"),
+            "b.jsonl:2: no 'references', which the lines before it have"));
+  CHECK(
+      has(fault("c.jsonl", "{\"prediction\": \"a\", \"references\": []}\n"), "c.jsonl:1: 'references' must be a list"));
+  CHECK(has(fault("d.jsonl", "{\"guess\": \"a\", \"target\": \"a\"}\n"), "d.jsonl:1: no column 'prediction'"));
+  CHECK(has(fault("e.txt", ""), "e.txt: no predictions"));
+  CHECK(has(fault("f.txt", "a\nb\xff\n"), "f.txt:2: invalid UTF-8"));
+}

@@ -1,0 +1,99 @@
+#include "atp/metric.h"
+
+#include <cmath>
+
+#include "data/scoring.h"
+#include "tests/unit/data/fixture.h"
+
+using namespace atp;
+
+namespace {
+
+std::vector<std::string> texts(const Value& list) {
+  std::vector<std::string> result;
+  for (const auto& item : list.items()) result.push_back(item.text());
+  return result;
+}
+
+double score(const std::string& metric, const Predictions& predictions) {
+  return test::plugins().make<Metric>(metric, Params())->score(predictions);
+}
+
+}  // namespace
+
+TEST_CASE("classification scores are scikit-learn's") {
+  for (const auto& golden : test::golden("metrics.json").at("classification").items()) {
+    Predictions predictions;
+    predictions.labels = texts(golden.at("labels"));
+    predictions.texts = texts(golden.at("predictions"));
+    for (const auto& reference : texts(golden.at("references"))) predictions.references.push_back({reference});
+    for (const auto& [metric, expected] : golden.at("scores").members()) {
+      CAPTURE(metric);
+      CAPTURE(to_json(golden));
+      CHECK(score(metric, predictions) == doctest::Approx(expected.number()).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("exact match compares after SQuAD's normalisation, with the best of the references") {
+  const auto golden = test::golden("metrics.json");
+  Predictions predictions;
+  predictions.texts = texts(golden.at("exact_match").at("predictions"));
+  for (const auto& references : golden.at("exact_match").at("references").items()) {
+    predictions.references.push_back(texts(references));
+  }
+  CHECK(score("exact_match", predictions) == doctest::Approx(golden.at("exact_match").at("score").number()));
+
+  // Two texts match exactly where the plain Python normalisation makes them equal.
+  const auto& answers = golden.at("answers").items();
+  for (const auto& one : answers) {
+    for (const auto& other : answers) {
+      Predictions pair;
+      pair.texts = {one.at("text").text()};
+      pair.references = {{other.at("normalised").text()}};
+      const bool equal = one.at("normalised").text() == other.at("normalised").text();
+      CAPTURE(one.at("text").text());
+      CAPTURE(other.at("normalised").text());
+      CHECK(score("exact_match", pair) == (equal ? 100 : 0));
+    }
+  }
+}
+
+TEST_CASE("no rows are 0, and what is undefined is 0") {
+  Predictions none;
+  none.labels = {"0", "1"};
+  for (const char* metric : {"accuracy", "f1", "macro_f1", "matthews", "exact_match"}) {
+    CAPTURE(metric);
+    CHECK(score(metric, none) == 0);
+  }
+  Predictions one = none;
+  one.texts = {"1"};
+  one.references = {{"1"}};
+  CHECK(score("matthews", one) == 0);
+}
+
+TEST_CASE("a metric that cannot work with a task says so before anything is scored") {
+  const auto make = [](const char* metric, std::vector<std::string> labels) {
+    return Scorer(test::plugins(), {metric}, std::move(labels), {{"a"}}, {});
+  };
+  CHECK(test::has(test::message<RecipeError>([&] { make("f1", {}); }), "metric 'f1' needs a label set"));
+  CHECK(test::has(test::message<RecipeError>([&] {
+                    make("f1", {"a", "b", "c"});
+                  }),
+                  "metric 'f1' needs a set of two labels, and this task has 3"));
+  CHECK(test::has(test::message<RecipeError>([&] { make("matthews", {}); }), "needs a label set"));
+  CHECK(test::has(test::message<PluginError>([&] { make("acuracy", {}); }), "acuracy"));
+}
+
+TEST_CASE("predictions are stripped, and their number is that of the rows") {
+  const Scorer scorer(test::plugins(), {"accuracy", "f1"}, {"0", "1"}, {{"1"}, {"0"}, {"1"}}, {});
+  const Scores scores = scorer.score({" 1\n",
+                                      "\xc2\xa0"
+                                      "0\xe3\x80\x80",
+                                      "\t"});
+  REQUIRE(scores.size() == 2);
+  CHECK(scores[0].first == "accuracy");
+  CHECK(scores[0].second == doctest::Approx(200.0 / 3));
+  CHECK(scores[1].second == doctest::Approx(200.0 / 3));  // one hit, one miss: the empty one counts as 0
+  CHECK(test::has(test::message<DataError>([&] { scorer.score({"1"}); }), "1 predictions for 3 rows"));
+}

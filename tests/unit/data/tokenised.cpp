@@ -1,0 +1,146 @@
+#include "data/tokenised.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "atp/error.h"
+#include "tests/unit/data/fixture.h"
+
+using namespace atp;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::shared_ptr<const Tokenizer> tokenizer() {
+  static const auto own = Tokenizer::open(ATP_SOURCE_DIR "/core/share/tokenizer/spiece.model");
+  return own;
+}
+
+std::vector<TaskExample> examples(std::size_t count) {
+  std::vector<TaskExample> result(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    result[i].source = "sentence number " + std::to_string(i) + std::string(i % 7, 'x');
+    result[i].target = i % 2 ? "yes" : "";
+  }
+  return result;
+}
+
+void check_equal(const TokenRows& rows, const std::vector<TaskExample>& given, const TokenLengths& lengths) {
+  REQUIRE(rows.size() == static_cast<std::int64_t>(given.size()));
+  std::int64_t cut = 0;
+  for (std::int64_t i = 0; i < rows.size(); ++i) {
+    const auto& example = given[static_cast<std::size_t>(i)];
+    const auto source = tokenizer()->encode(example.source, lengths.source);
+    const auto target = tokenizer()->encode(example.target, lengths.target);
+    cut += source.truncated;
+    CHECK(std::vector<std::int32_t>(rows.source(i).begin(), rows.source(i).end()) == source.ids);
+    CHECK(std::vector<std::int32_t>(rows.target(i).begin(), rows.target(i).end()) == target.ids);
+  }
+  CHECK(rows.truncated_sources() == cut);
+}
+
+std::vector<std::string> files(const std::string& folder) {
+  std::vector<std::string> result;
+  for (const auto& entry : fs::directory_iterator(folder)) result.push_back(entry.path().string());
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("tokenised rows are those of the tokenizer, in memory and from the cache") {
+  const test::Folder folder;
+  const TokenLengths lengths{9, 3};
+  const auto given = examples(20);
+  check_equal(*tokenise(given, *tokenizer(), lengths, ""), given, lengths);
+  check_equal(*tokenise(given, *tokenizer(), lengths, folder.path("a/b")), given, lengths);  // made
+  REQUIRE(files(folder.path("a/b")).size() == 1);
+  const auto file = files(folder.path("a/b")).front();
+  const auto time = fs::last_write_time(file);
+  check_equal(*tokenise(given, *tokenizer(), lengths, folder.path("a/b")), given, lengths);  // found
+  CHECK(fs::last_write_time(file) == time);
+  check_equal(*tokenise({}, *tokenizer(), lengths, folder.path("a/b")), {}, lengths);
+}
+
+TEST_CASE("another text, length or tokenizer is another file") {
+  const test::Folder folder;
+  auto given = examples(3);
+  tokenise(given, *tokenizer(), {9, 3}, folder.path());
+  tokenise(given, *tokenizer(), {10, 3}, folder.path());
+  tokenise(given, *tokenizer(), {9, 4}, folder.path());
+  given[1].target = "no";
+  tokenise(given, *tokenizer(), {9, 3}, folder.path());
+  std::swap(given[1].source, given[1].target);
+  tokenise(given, *tokenizer(), {9, 3}, folder.path());
+  given.pop_back();
+  tokenise(given, *tokenizer(), {9, 3}, folder.path());
+  CHECK(files(folder.path()).size() == 6);
+}
+
+TEST_CASE("a file that is cut, changed or foreign is made again, not trusted") {
+  const test::Folder folder;
+  const TokenLengths lengths{12, 3};
+  const auto given = examples(11);
+  tokenise(given, *tokenizer(), lengths, folder.path());
+  const auto file = files(folder.path()).front();
+  const std::string good = read_file(file);
+  const auto spoil = [&](const std::string& contents) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << contents;
+    check_equal(*tokenise(given, *tokenizer(), lengths, folder.path()), given, lengths);
+    CHECK(read_file(file) == good);
+  };
+  for (const std::size_t size : {0, 1, 40, 71, 72, 100, 400}) spoil(good.substr(0, size));
+  spoil(good.substr(0, good.size() - 4));
+  spoil(good + "tail");
+  spoil(std::string(good.size(), '\0'));
+  for (std::size_t at = 0; at < good.size(); at += 13) {
+    std::string changed = good;
+    changed[at] = static_cast<char>(changed[at] ^ 0x41);
+    CAPTURE(at);
+    spoil(changed);
+  }
+}
+
+TEST_CASE("a mapped file stays whole while another takes its place") {
+  const test::Folder folder;
+  const auto given = examples(50);
+  const auto rows = tokenise(given, *tokenizer(), {12, 3}, folder.path());
+  const auto file = files(folder.path()).front();
+  fs::remove(file);
+  tokenise(given, *tokenizer(), {12, 3}, folder.path());
+  check_equal(*rows, given, {12, 3});
+}
+
+TEST_CASE("several processes make the same file at once") {
+  const test::Folder folder;
+  const auto given = examples(300);
+  std::vector<pid_t> children;
+  for (int i = 0; i < 4; ++i) {
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      int status = 1;
+      try {
+        status = tokenise(given, *tokenizer(), {20, 3}, folder.path())->size() == 300 ? 0 : 2;
+      } catch (const std::exception&) {
+      }
+      _exit(status);
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = -1;
+    waitpid(child, &status, 0);
+    CHECK(status == 0);
+  }
+  CHECK(files(folder.path()).size() == 1);
+  check_equal(*tokenise(given, *tokenizer(), {20, 3}, folder.path()), given, {20, 3});
+}
+
+TEST_CASE("a cache folder that cannot be made is an error that names it") {
+  const test::Folder folder;
+  folder.write("file", "");
+  const auto text = test::message<Error>([&] {
+    tokenise(examples(1), *tokenizer(), {9, 3}, folder.path("file/below"));
+  });
+  CHECK(test::has(text, folder.path("file/below")));
+}
