@@ -61,7 +61,7 @@ def main():
     ties = []
     for text in TIES:
         assert sorted(t5(text)["input_ids"]) == sorted(pieces.encode(text) + [1])
-        ties.append({"text": text, "ids": pieces.encode(text) + [1], "transformers": t5(text)["input_ids"]})
+        ties.append({"text": text, "transformers": t5(text)["input_ids"]})
     decoded = []
     for ids in [[], [1], [0, 8, 1774, 1], [0, 32099, 8, 32000, 2, 1774, 1, 0, 0], t5("It's a test, isn't it?")["input_ids"]]:
         decoded.append({"ids": ids, "text": t5.decode(ids, skip_special_tokens=True)})

@@ -22,7 +22,8 @@ double score(const std::string& metric, const Predictions& predictions) {
 }  // namespace
 
 TEST_CASE("classification scores are scikit-learn's") {
-  for (const auto& golden : test::golden("metrics.json").at("classification").items()) {
+  const auto goldens = test::golden("metrics.json");
+  for (const auto& golden : goldens.at("classification").items()) {
     Predictions predictions;
     predictions.labels = texts(golden.at("labels"));
     predictions.texts = texts(golden.at("predictions"));

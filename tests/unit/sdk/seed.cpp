@@ -8,7 +8,8 @@
 #include "tests/unit/data/fixture.h"
 
 TEST_CASE("permutations are torch.randperm's") {
-  for (const auto& golden : test::golden("permutations.json").items()) {
+  const auto goldens = test::golden("permutations.json");
+  for (const auto& golden : goldens.items()) {
     const auto order =
         atp::permutation(golden.at("n").integer(), static_cast<std::uint32_t>(golden.at("seed").integer()));
     CAPTURE(golden.at("n").integer());
