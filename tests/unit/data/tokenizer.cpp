@@ -144,11 +144,8 @@ TEST_CASE("atp's own tokenizer: T5's special ids, and every text comes back") {
     CHECK(ids == numbers(golden.at("ids")));
     CHECK(own()->decode(ids) == golden.at("decoded").text());
     CHECK(std::count(ids.begin(), ids.end(), 2) == 0);
-    if (text !=
-        "\xe2\x96\x81"
-        "already\xe2\x96\x81"
-        "a\xe2\x96\x81piece")
-      CHECK(own()->can_write(text));
+    const bool other_space = text.starts_with("\xe2\x96\x81") || text.starts_with("a\xc2\xa0");  // read as a space
+    CHECK(own()->can_write(text) == !other_space);
   }
   for (const auto id : own()->frequent_pieces()) CHECK(own()->piece(id).substr(0, 3) != "<0x");
   CHECK(own()->frequent_pieces().size() == 1024 - 3 - 256);
