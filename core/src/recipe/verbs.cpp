@@ -1,0 +1,354 @@
+#include <algorithm>
+#include <cmath>
+
+#include "recipe/change.h"
+#include "recipe/resolver.h"
+#include "recipe/words.h"
+
+// What each verb makes of its keys.
+namespace atp {
+
+namespace {
+
+const std::vector<std::string>& train_structure() {
+  static const std::vector<std::string> keys{"each", "tasks", "task"};
+  return keys;
+}
+
+// The verb's options that are numbers and words, not other plugins, tasks or steps.
+Options plain_options(const std::string& verb) {
+  return without(verb_options(verb), {"each", "tasks", "task", "method", "combiner", "of"});
+}
+
+void check_rates(const Params& settings, Problems& problems) {
+  if (!settings.has("learning_rates")) return;
+  for (const auto& [group, rate] : settings.value("learning_rates").members()) {
+    const bool fits = rate.is_number() && rate.number() >= 0 && std::isfinite(rate.number());
+    if (!fits)
+      problems.add(rate.origin,
+                   "'learning_rates': '" + group + "': found " + found_text(rate) + ", expected a number, at least 0");
+  }
+}
+
+void check_accumulation(const Params& settings, Problems& problems) {
+  if (!settings.has("accumulation") || !settings.has("batch_size")) return;
+  if (settings.integer("accumulation") > settings.integer("batch_size"))
+    problems.add(settings.origin("accumulation"),
+                 "'accumulation': found '" + std::to_string(settings.integer("accumulation")) +
+                     "', expected at most the examples of an update ('batch_size' is " +
+                     std::to_string(settings.integer("batch_size")) + ")");
+}
+
+// The default number of epochs counts only where no number of updates is said.
+Params without_unused_epochs(const Params& settings) {
+  if (!settings.has("updates")) return settings;
+  Value values = settings.values();
+  values.erase("epochs");
+  return Params(settings.options(), std::move(values), settings.where());
+}
+
+Value as_list(const Value& value) {
+  if (value.is_list()) return value;
+  Value list = Value::list();
+  list.origin = value.origin;
+  list.key_origin = value.key_origin;
+  list.push_back(value);
+  return list;
+}
+
+Params with_value(const Params& params, const std::string& key, Value value) {
+  Value values = params.values();
+  values.set(key, std::move(value));
+  return Params(params.options(), std::move(values), params.where());
+}
+
+}  // namespace
+
+// --- train -----------------------------------------------------------------------------------------------------------
+
+std::optional<Resolver::Item> Resolver::item(const Value& value) {
+  Item item{"", {}, Value::map(), value.origin};
+  const Value* task = value.is_map() ? value.find("task") : nullptr;
+  const Value* name = task ? value.find("as") : nullptr;
+  if (value.is_map() && !task && !value.find("name")) {
+    problems_.add(value.origin,
+                  "an item of 'each' is a task, or a map that names one and overrides keys for it: "
+                  "{task: sst2, epochs: 3}; 'task' is missing");
+    return {};
+  }
+  auto choice = task_choice(catalogue_, task ? *task : value, problems_);
+  if (task) item.layer = value;
+  item.layer.erase("task");
+  item.layer.erase("as");
+  item.layer.origin = value.origin;
+  if (name && !name->is_text())
+    problems_.add(name->origin, "'as': found " + found_text(*name) + ", expected a name for this item");
+  if (!choice) {
+    shared_.accept(item.layer);
+    return {};
+  }
+  item.name = name && name->is_text() ? name->text() : choice->name;
+  item.tasks.push_back(std::move(*choice));
+  return item;
+}
+
+std::vector<Resolver::Item> Resolver::items(DeclaredStep& step) {
+  std::vector<Item> items;
+  std::vector<const Value*> said;
+  for (const auto& key : train_structure())
+    if (const Value* value = step.body.find(key)) said.push_back(value);
+  if (said.size() != 1) {
+    step.is_broken = true;
+    if (said.empty())
+      problems_.add(step.body.key_origin, "step '" + step.name +
+                                              "': no task; expected 'each' (a result for each task), "
+                                              "'tasks' (one result on their mixture) or 'task'");
+    for (std::size_t i = 1; i < said.size(); ++i)
+      problems_.add(said[i]->key_origin, "step '" + step.name + "': say one of 'each', 'tasks' and 'task'");
+    return items;
+  }
+  const Value& value = *said.front();
+  if (step.body.find("task")) {
+    if (auto task = task_choice(catalogue_, value, problems_))
+      items.push_back({"", {*task}, Value::map(), value.origin});
+  } else if (step.body.find("tasks")) {
+    auto tasks = task_choices(catalogue_, value, "tasks", problems_);
+    if (!tasks.empty()) items.push_back({"", std::move(tasks), Value::map(), value.origin});
+  } else if (!value.is_list() || value.items().empty()) {
+    problems_.add(value.origin, value.is_list() ? "'each' is empty; expected at least one task"
+                                                : "'each': found " + found_text(value) + ", expected a list of tasks");
+  } else {
+    for (const auto& one : value.items()) {
+      auto found = item(one);
+      if (!found) continue;
+      const auto same = [&](const Item& other) { return other.name == found->name; };
+      if (std::any_of(items.begin(), items.end(), same))
+        problems_.add(found->origin, "'each' has two items called '" + found->name +
+                                         "'; tell them apart: {task: " + found->tasks.front().name + ", as: NAME}");
+      else
+        items.push_back(std::move(*found));
+    }
+  }
+  const std::size_t expected = step.body.find("each") && value.is_list() ? value.items().size() : 1;
+  step.is_broken = items.size() < expected;
+  return items;
+}
+
+void Resolver::train(DeclaredStep& declared) {
+  Value body = declared.body;
+  const auto found = items(declared);
+  for (const auto& key : train_structure()) body.erase(key);
+  declared.body = std::move(body);
+  for (const auto& item : found) {
+    Step step;
+    if (train_result(declared, item, step))
+      declared.results.push_back(std::move(step));
+    else
+      declared.is_broken = true;
+  }
+  if (found.empty()) {
+    shared_.accept(declared.body);
+    shared_.accept(train_defaults_);
+  }
+}
+
+std::optional<NamedPlugin> Resolver::plugin(const std::string& kind, const Layers& layers, const std::string& fallback,
+                                            const Origin& where) {
+  Value choice;
+  for (const Value* layer : layers) {
+    const Value* said = layer->is_map() ? layer->find(kind) : nullptr;
+    if (!said) continue;
+    if (choice.is_null())
+      choice = *said;
+    else
+      merge(choice, *said, kind);
+  }
+  if (choice.is_null() && fallback.empty()) {
+    problems_.add(where, "'" + kind + "' is missing; expected one of: " + joined(catalogue_.names(kind)));
+    return {};
+  }
+  if (choice.is_null()) {
+    choice = Value(fallback);
+    choice.origin = where;
+  }
+  if (choice.is_map()) {
+    for (const auto& [key, value] : choice.members())
+      if (key != "name" && key != "options")
+        problems_.add(value.key_origin, "'" + kind + "': unknown key '" + key +
+                                            "'; options stand in 'options', or "
+                                            "beside '" +
+                                            kind + "' in the step");
+  }
+  auto named = named_plugin(catalogue_, kind, choice, problems_);
+  if (named && !named->options.is_null() && !named->options.is_map()) {
+    problems_.add(named->options.origin, "'options': found " + found_text(named->options) + ", expected a map");
+    named->options = Value();
+  }
+  if (named && named->options.is_map()) {
+    for (const auto& [key, value] : named->options.members())
+      if (!named->entry->options.find(key))
+        problems_.add(value.key_origin,
+                      kind + " '" + named->name + "': " + unknown_key(key, named->entry->options.keys()));
+  }
+  return named;
+}
+
+void Resolver::check_keys(const Layers& layers, const NamedPlugin& method, const NamedPlugin* combiner) {
+  Options known = without(verb_options("train"), {"each", "tasks", "task", "combiner"});
+  std::vector<std::string> words = known.keys();
+  for (const auto& key : step_overrides("train")) words.push_back(key);
+  for (const auto& option : method.entry->options.all()) words.push_back(option.key);
+  if (combiner)
+    for (const auto& option : combiner->entry->options.all()) words.push_back(option.key);
+  for (const Value* layer : layers) shared_.read(*layer, words, method.name);
+}
+
+void Resolver::check_ambiguous(const Layers& layers, const NamedPlugin& method, const NamedPlugin& combiner) {
+  for (const Value* layer : layers) {
+    if (!layer->is_map()) continue;
+    for (const auto& [key, value] : layer->members()) {
+      const bool in_both = method.entry->options.find(key) && combiner.entry->options.find(key);
+      if (in_both && !verb_options("train").find(key))
+        problems_.add(value.key_origin, "'" + key + "' is an option of method '" + method.name + "' and of combiner '" +
+                                            combiner.name + "'; say it in 'options' of one of them");
+    }
+  }
+}
+
+bool Resolver::train_result(const DeclaredStep& declared, const Item& item, Step& step) {
+  const Layers layers{&train_defaults_, &declared.body, &item.layer};
+  const Origin& where = item.layer.members().empty() ? declared.body.key_origin : item.origin;
+  step = new_step(declared, item.name, layers);
+  step.tasks = item.tasks;
+  const auto method = plugin("method", layers, "", where);
+  const Option* takes = method ? method->entry->options.find("combiner") : nullptr;
+  std::optional<NamedPlugin> combiner;
+  if (takes) combiner = plugin("combiner", layers, takes->fallback.is_text() ? takes->fallback.text() : "", where);
+  const bool is_known = method && (!takes || combiner);
+  if (is_known) {
+    check_keys(layers, *method, combiner ? &*combiner : nullptr);
+  } else {
+    for (const Value* layer : layers) shared_.accept(*layer);
+  }
+  // Weakest first: `train:`, the plugin's own map, the step, the item.
+  const auto options_of = [&](const NamedPlugin& plugin) -> Choice {
+    const Layers weighed{&train_defaults_, &plugin.options, &declared.body, &item.layer};
+    return {plugin.name, settings(weighed, plugin.entry->options, where), plugin.origin};
+  };
+  if (method) step.method = options_of(*method);
+  if (combiner) {
+    const Options own = without(combiner->entry->options, verb_options("train").keys());
+    Choice choice = options_of(*combiner);
+    if (own.all().size() < combiner->entry->options.all().size())  // the verb's keys are not the combiner's
+      choice.options = settings({&combiner->options}, combiner->entry->options, where);
+    step.combiner = std::move(choice);
+    check_ambiguous(layers, *method, *combiner);
+  }
+  Options table = plain_options("train");
+  if (method) table = with_defaults_of(table, method->entry->options);
+  Value seed = Value::map();
+  if (top_.has("seed")) seed.set("seed", top_.value("seed"));
+  step.settings = without_unused_epochs(settings({&seed, &train_defaults_, &declared.body, &item.layer}, table, where));
+  check_rates(step.settings, problems_);
+  check_accumulation(step.settings, problems_);
+  return method.has_value();
+}
+
+// --- evaluate --------------------------------------------------------------------------------------------------------
+
+void Resolver::evaluate_backbone(DeclaredStep& declared) {
+  Step step = new_step(declared, "", {&declared.body});
+  step.settings = settings({&declared.body}, plain_options("evaluate"), declared.body.key_origin);
+  if (const Value* tasks = declared.body.find("tasks")) {
+    step.tasks = task_choices(catalogue_, *tasks, "tasks", problems_);
+  } else {
+    problems_.add(declared.body.key_origin, "step '" + declared.name +
+                                                "': 'tasks' is missing; expected the tasks to "
+                                                "score the backbone on");
+  }
+  declared.results.push_back(std::move(step));
+}
+
+void Resolver::evaluate(DeclaredStep& declared) {
+  std::vector<std::string> words = verb_options("evaluate").keys();
+  for (const auto& key : step_overrides("evaluate")) words.push_back(key);
+  shared_.read(declared.body, words);
+  const Value* of = declared.body.find("of");
+  if (!of || of->is_null()) {
+    declared.is_broken = true;
+    problems_.add(declared.body.key_origin, "step '" + declared.name +
+                                                "': 'of' is missing; expected a step, one of its "
+                                                "results, or backbone");
+    return;
+  }
+  if (of->is_text() && of->text() == "backbone") return evaluate_backbone(declared);
+  std::optional<std::vector<TaskChoice>> tasks;
+  if (const Value* said = declared.body.find("tasks")) tasks = task_choices(catalogue_, *said, "tasks", problems_);
+  const auto inputs = references_.results(*of, "of", {"train"});
+  declared.is_broken = inputs.empty();
+  if (inputs.empty()) settings({&declared.body}, plain_options("evaluate"), declared.body.key_origin);
+  for (const auto& input : inputs) {
+    const Step* trained = references_.find(input);
+    Step step = new_step(declared, input.task.empty() ? input.item : input.task, {&declared.body}, trained);
+    step.settings = settings({&declared.body}, plain_options("evaluate"), declared.body.key_origin);
+    for (const auto& task : trained->tasks)
+      if (input.task.empty() || task.name == input.task) step.tasks.push_back(task);
+    if (tasks) step.tasks = *tasks;
+    step.inputs.push_back(input);
+    declared.results.push_back(std::move(step));
+  }
+}
+
+// --- report ----------------------------------------------------------------------------------------------------------
+
+Value Resolver::report_axes(const Value& said, const std::string& key, const Value& fallback) {
+  if (said.is_null()) return fallback;
+  std::vector<std::string> known;
+  for (const auto& label : trial_.labels) known.push_back(label.first);
+  for (const char* word : {"task", "step", "method", "combiner", "metric", "split"}) known.push_back(word);
+  const Value list = as_list(said);
+  for (const auto& item : list.items()) {
+    const std::string nearest = item.is_text() ? did_you_mean(item.text(), known) : "";
+    if (!item.is_text())
+      problems_.add(item.origin, "'" + key + "': found " + found_text(item) + ", expected the name of an axis");
+    else if (!contains(known, item.text()))
+      problems_.add(item.origin, "'" + key + "': no axis '" + item.text() + "'" +
+                                     (nearest.empty() ? "; expected one of: " + joined(known) : nearest));
+  }
+  return list;
+}
+
+void Resolver::report(DeclaredStep& declared) {
+  shared_.read(declared.body, verb_options("report").keys());
+  Step step = new_step(declared, "", {});
+  const Origin& where = declared.body.key_origin;
+  step.settings = settings({&declared.body}, plain_options("report"), where);
+  Value rows = Value::list();
+  for (const auto& label : trial_.labels)
+    if (label.first != "seed") rows.push_back(Value(label.first));
+  if (rows.items().empty()) rows.push_back(Value("step"));
+  const auto axes = [&](const std::string& key, const Value& fallback) {
+    const Value said = step.settings.said(key) ? step.settings.value(key) : Value();
+    step.settings = with_value(step.settings, key, report_axes(said, key, fallback));
+  };
+  axes("rows", rows);
+  axes("columns", verb_options("report").find("columns")->fallback);
+  if (step.settings.has("metrics")) {
+    const auto offered = catalogue_.names("metric");
+    for (const auto& metric : step.settings.value("metrics").items())
+      if (!metric.is_text() || !contains(offered, metric.text()))
+        problems_.add(metric.origin, "no metric " + found_text(metric) +
+                                         (metric.is_text() ? did_you_mean(metric.text(), offered) : "") +
+                                         " (there are: " + joined(offered) + ")");
+  }
+  const Value* of = declared.body.find("of");
+  if (!of || of->is_null())
+    return problems_.add(where,
+                         "step '" + declared.name + "': 'of' is missing; expected the steps whose scores to show");
+  const Value words = as_list(*of);
+  for (const auto& word : words.items())
+    for (auto& input : references_.results(word, "of", {"evaluate", "train"})) step.inputs.push_back(std::move(input));
+  declared.results.push_back(std::move(step));
+}
+
+}  // namespace atp
