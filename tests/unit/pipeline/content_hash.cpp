@@ -1,0 +1,72 @@
+#include "pipeline/content_hash.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include "atp/error.h"
+#include "temporary_folder.h"
+
+using atp::ContentDigests;
+
+namespace {
+
+// As if it had been written long ago: a file younger than the clock's grain is not remembered.
+void make_old(const std::string& path, time_t seconds) {
+  const timespec times[2] = {{seconds, 0}, {seconds, 0}};
+  REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("digests are XXH3's, 128 bits") {
+  // `xxhsum -H2` of an empty input and of "abc".
+  CHECK(atp::text_digest("") == "99aa06d3014798d86001c324468d497f");
+  CHECK(atp::text_digest("abc") == "06b05ab6733a618578af5f94892f3950");
+}
+
+TEST_CASE("a file's digest is its text's, also beyond one block") {
+  const TemporaryFolder folder;
+  std::string text;
+  while (text.size() < (5u << 19)) text += "some text " + std::to_string(text.size()) + "\n";
+  CHECK(atp::file_digest(folder.write("a", text)) == atp::text_digest(text));
+}
+
+TEST_CASE("a changed file has a changed digest, whatever was remembered") {
+  const TemporaryFolder folder;
+  const std::string database = folder / "cache/digests.sqlite", path = folder.write("a", "one");
+  make_old(path, 1000000000);
+  {
+    ContentDigests digests(database);
+    CHECK(digests.file(path) == atp::text_digest("one"));
+  }
+  folder.write("a", "two");
+  make_old(path, 1000000000);  // the same size and modification time: the inode's change time tells
+  ContentDigests digests(database);
+  CHECK(digests.file(path) == atp::text_digest("two"));
+}
+
+TEST_CASE("a database that is damaged is done without") {
+  const TemporaryFolder folder;
+  folder.write("cache/digests.sqlite", std::string(5000, 'x'));
+  ContentDigests digests(folder / "cache/digests.sqlite");
+  CHECK(digests.file(folder.write("a", "one")) == atp::text_digest("one"));
+}
+
+TEST_CASE("a checkpoint is its config, weights and tokenizer") {
+  const TemporaryFolder folder;
+  folder.write("c/config.json", "{}");
+  folder.write("c/model.safetensors", "weights");
+  folder.write("c/spiece.model", "pieces");
+  ContentDigests digests("");
+  const std::string before = digests.checkpoint(folder / "c");
+  folder.write("c/README.md", "not part of it");
+  CHECK(digests.checkpoint(folder / "c") == before);
+  folder.write("c/spiece.model", "others");
+  CHECK(digests.checkpoint(folder / "c") != before);
+}
+
+TEST_CASE("a missing file is named") {
+  ContentDigests digests("");
+  CHECK_THROWS_WITH_AS(digests.file("/nowhere/at/all"),
+                       doctest::Contains("/nowhere/at/all: cannot be read: No such file"), atp::Error);
+}
