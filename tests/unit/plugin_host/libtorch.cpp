@@ -1,5 +1,6 @@
 #include "plugin_host/libtorch.h"
 
+#include <dlfcn.h>
 #include <doctest/doctest.h>
 
 #include "atp/error.h"
@@ -91,4 +92,17 @@ TEST_CASE("what the loader says against a copy stands in the message") {
   CHECK(holds(load(), "the file is empty"));
   folder.add("not_a_plugin", "lib/libtorch_cpu.so");
   CHECK(holds(load(), "atp's own core library cannot be loaded\n  file  /nonexistent/libatp_core.so"));
+}
+
+TEST_CASE("a GPU that is asked for on a machine without a driver is refused in the loader's words") {
+  if (::dlopen("libcuda.so.1", RTLD_NOW)) {
+    MESSAGE("skipped: this machine has NVIDIA's driver");
+    return;
+  }
+  LibTorch libtorch;
+  DeviceReport report;
+  const auto message = refusal([&] { libtorch.make_engine({"cuda:1", 1, {}}, Registry(), report); });
+  CHECK(holds(message, "device 'cuda:1' cannot be used\n  file  libcuda.so.1   (from NVIDIA's driver)\n  why   "));
+  CHECK(holds(message, "cannot open shared object file"));
+  CHECK(holds(message, "\n  fix   install the driver, or take --device cpu"));
 }

@@ -68,6 +68,11 @@ TEST_CASE("headers that lie are refused") {
   CHECK(holds(with(offsetof(Elf64_Ehdr, e_phoff), ~Elf64_Off{0} - 8), "truncated"));
   CHECK(holds(with(offsetof(Elf64_Ehdr, e_shoff), ~Elf64_Off{0} - 8), "truncated"));
   CHECK(holds(with(sizeof(Elf64_Ehdr) + offsetof(Elf64_Phdr, p_filesz), ~Elf64_Xword{0}), "truncated"));
+  Elf64_Ehdr header;
+  std::memcpy(&header, whole.data(), sizeof header);
+  const auto first_section = header.e_shoff + sizeof(Elf64_Shdr);  // the one before it is empty
+  CHECK(holds(with(first_section + offsetof(Elf64_Shdr, sh_size), Elf64_Xword{whole.size()}), "truncated"));
+  CHECK(with(first_section + offsetof(Elf64_Shdr, sh_size), Elf64_Xword{1}) == "");
 }
 
 TEST_CASE("what is no library is named for what it is") {
