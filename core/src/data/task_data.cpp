@@ -67,7 +67,7 @@ std::string missing_file(const TextTask& task, const TaskSettings& settings, con
   if (!task.origin.empty()) text += "\n" + task.origin + (task.origin.ends_with('.') ? "" : ".");
   text += task.origin.empty() ? "\n" : " ";
   text += "Put it below --data DIR (" + (settings.root.empty() ? "none is given" : "now " + settings.root) +
-          "; also data.root in a recipe, or $ATP_DATA), or name the files in the recipe.";
+          "; also data.root in a recipe, or $ATP_DATA), or name the files in the recipe: data.files.";
   return text;
 }
 

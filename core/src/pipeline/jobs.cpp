@@ -70,9 +70,7 @@ TrainSettings train_settings(const Step& step) {
 
 }  // namespace
 
-bool has_validation(const TaskUse& task) {
-  return task.data->task().generate || !task.data->files("validation").empty();
-}
+bool has_validation(const TaskUse& task) { return task.data->has_split("validation"); }
 
 ModelJob model_job(const Work& work, const Plan& plan, const std::string& out, const Tokenizer& tokenizer) {
   const bool trains = work.step.verb == "train";

@@ -234,7 +234,8 @@ TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::s
   for (const auto& metric : task.metrics) metrics.push_back(metric);
 
   std::map<std::string, std::string> digests;
-  for (const auto& split : splits)
+  for (const auto& split : splits) {
+    if (split == "validation" && !use.data->has_split(split)) continue;  // then the last state is the result
     for (const auto& file : use.data->files(split)) {
       if (digests.count(file.split)) continue;
       if (file.found.empty())
@@ -242,6 +243,7 @@ TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::s
       else
         digests[file.split] = digests_.file(file.found);
     }
+  }
   contents.files.assign(digests.begin(), digests.end());
   return contents;
 }

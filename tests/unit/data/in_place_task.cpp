@@ -1,4 +1,5 @@
 #include "data/task_data.h"
+#include "recipe/recipe.h"
 #include "tests/unit/data/fixture.h"
 
 using namespace atp;
@@ -17,22 +18,9 @@ Value where_said(Value value, const std::string& file) {
   return value;
 }
 
-const Options& table() {
-  static const Options options = {text("name"),
-                                  map("files").required(),
-                                  text("source").required(),
-                                  text("target").required(),
-                                  list("metrics").required(),
-                                  any("labels"),
-                                  text("prefix"),
-                                  text("splits"),
-                                  text("format")};
-  return options;
-}
-
 Params options(const Folder& folder, const std::string& json) {
   const std::string recipe = folder.write("recipe.yaml", "");
-  return test::defaults(table(), where_said(parse_json(json, "recipe.yaml"), recipe));
+  return test::defaults(in_place_task_options(), where_said(parse_json(json, "recipe.yaml"), recipe));
 }
 
 }  // namespace
