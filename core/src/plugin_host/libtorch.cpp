@@ -133,6 +133,18 @@ LibTorch::LibTorch(LibTorchSettings settings) : settings_(std::move(settings)) {
 
 void LibTorch::load() {
   if (loaded_) return;
+  if (!failure_.empty()) throw PluginError(failure_ + ": this needs it too");
+  try {
+    load_all();
+    loaded_ = true;
+  } catch (const PluginError& error) {
+    const std::string message = error.what();
+    failure_ = message.substr(0, message.find('\n'));
+    throw;
+  }
+}
+
+void LibTorch::load_all() {
   copy_ = find_libtorch(settings_);
   const fs::path folder = fs::path(copy_.folder) / "lib";
   for (const char* name : {"libc10.so", "libtorch_cpu.so"}) {
@@ -144,7 +156,6 @@ void LibTorch::load() {
   if (const auto words = open_library(settings_.core, RTLD_LOCAL, core_); !words.empty())
     throw PluginError(libtorch_message("atp's own core library cannot be loaded", settings_.core,
                                        "the folder beside the program's", words, "build or install atp again"));
-  loaded_ = true;
 }
 
 void LibTorch::load_cuda(const std::string& device) {

@@ -38,7 +38,7 @@ class LibTorch {
   bool loaded() const { return loaded_; }
 
   // Loads libc10, libtorch_cpu and libatp_core; the second call does nothing. Throws PluginError with the loader's own
-  // words.
+  // words, once: asked again it is one line, so that a recipe's ten mistakes of one cause stay readable.
   void load();
 
   // Loads libtorch's CUDA library too where the device asks for it ("auto": where there is a driver), then makes the
@@ -46,12 +46,14 @@ class LibTorch {
   std::unique_ptr<Engine> make_engine(EngineSettings settings, const Registry& registry, DeviceReport& report);
 
  private:
+  void load_all();
   void load_cuda(const std::string& device);
 
   LibTorchSettings settings_;
   LibTorchCopy copy_;
   void* core_ = nullptr;
   bool loaded_ = false;
+  std::string failure_;  // the first line of what load() threw
 };
 
 }  // namespace atp
