@@ -49,7 +49,8 @@ class ATP_EXPORT TensorFile {
 };
 
 // Writes a file as one act (temporary file, fsync, rename, fsync of the folder). Equal tensors and metadata give equal
-// bytes: larger items come first, so that all stay aligned, then by name. Throws Error where it cannot be written.
+// bytes, those of the reference implementation: larger items first, so that all stay aligned, then by name. Throws
+// Error where it cannot be written.
 ATP_EXPORT void write_tensors(const std::string& path, const std::map<std::string, at::Tensor>& tensors,
                               const std::map<std::string, std::string>& metadata = {});
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 #include <system_error>
 #include <tuple>
@@ -26,28 +27,30 @@ namespace {
 constexpr std::size_t length_bytes = 8;
 constexpr std::size_t largest_header = 100'000'000;  // the format's own limit
 
+// In the order in which the reference implementation writes them: larger items first, so that all stay aligned.
 constexpr std::pair<const char*, at::ScalarType> types[] = {
+    {"U64", at::kUInt64},
+    {"I64", at::kLong},
     {"F64", at::kDouble},
     {"F32", at::kFloat},
-    {"F16", at::kHalf},
-    {"BF16", at::kBFloat16},
-    {"I64", at::kLong},
-    {"I32", at::kInt},
-    {"I16", at::kShort},
-    {"I8", at::kChar},
-    {"U64", at::kUInt64},
     {"U32", at::kUInt32},
+    {"I32", at::kInt},
+    {"BF16", at::kBFloat16},
+    {"F16", at::kHalf},
     {"U16", at::kUInt16},
-    {"U8", at::kByte},
-    {"BOOL", at::kBool},
+    {"I16", at::kShort},
     {"F8_E4M3", at::kFloat8_e4m3fn},
     {"F8_E5M2", at::kFloat8_e5m2},
+    {"I8", at::kChar},
+    {"U8", at::kByte},
+    {"BOOL", at::kBool},
 };
 
-const char* name_of(at::ScalarType type) {
-  for (const auto& [name, known] : types)
-    if (known == type) return name;
-  return nullptr;
+// Its place in the table; past the end: the format does not have it.
+std::size_t place_of(at::ScalarType type) {
+  std::size_t place = 0;
+  while (place < std::size(types) && types[place].second != type) ++place;
+  return place;
 }
 
 std::string known_types() {
@@ -56,10 +59,17 @@ std::string known_types() {
   return text;
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
+std::string list_text(at::IntArrayRef sizes) {
   std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  for (std::size_t i = 0; i < sizes.size(); ++i) text += (i > 0 ? "," : "") + std::to_string(sizes[i]);
   return text + "]";
+}
+
+std::string metadata_text(const std::map<std::string, std::string>& metadata) {
+  std::string text;
+  for (const auto& [key, value] : metadata)
+    text += (text.empty() ? "" : ",") + to_json(Value(key)) + ":" + to_json(Value(value));
+  return text.empty() ? text : "\"__metadata__\":{" + text + "}";
 }
 
 [[noreturn]] void fail(const std::string& path, const std::string& message) {
@@ -100,7 +110,7 @@ TensorFile::Entry read_entry(const std::string& path, const std::string& name, c
     empty = empty || entry.shape.back() == 0;
     overflow = overflow || __builtin_mul_overflow(bytes, entry.shape.back(), &bytes);
   }
-  if (overflow && !empty) fail(path, where + "shape " + shape_text(entry.shape) + " is larger than any memory");
+  if (overflow && !empty) fail(path, where + "shape " + list_text(entry.shape) + " is larger than any memory");
   if (empty) bytes = 0;
 
   const Value& offsets = member(value, "data_offsets", path, name);
@@ -114,7 +124,7 @@ TensorFile::Entry read_entry(const std::string& path, const std::string& name, c
                    std::to_string(data_size) + "; it was cut short or is not complete yet");
   if (entry.end - entry.begin != static_cast<std::size_t>(bytes))
     fail(path, where + "data_offsets span " + std::to_string(entry.end - entry.begin) + " bytes, " + type.text() + " " +
-                   shape_text(entry.shape) + " takes " + std::to_string(bytes));
+                   list_text(entry.shape) + " takes " + std::to_string(bytes));
   return entry;
 }
 
@@ -239,39 +249,31 @@ void write_tensors(const std::string& path, const std::map<std::string, at::Tens
                    const std::map<std::string, std::string>& metadata) {
   std::vector<std::pair<std::string, at::Tensor>> ordered;
   for (const auto& [name, tensor] : tensors) {
-    if (name == "__metadata__") throw std::logic_error("a tensor cannot be called __metadata__: " + path);
-    if (!name_of(tensor.scalar_type()))
+    if (name == "__metadata__") throw std::logic_error(path + ": a tensor cannot be called __metadata__");
+    if (place_of(tensor.scalar_type()) == std::size(types))
       throw std::logic_error(path + ": tensor '" + name + "' is of a type that safetensors does not have");
     ordered.emplace_back(name, tensor.detach().to(at::kCPU).contiguous());
   }
-  std::stable_sort(ordered.begin(), ordered.end(),
-                   [](const auto& a, const auto& b) { return a.second.element_size() > b.second.element_size(); });
+  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
+    return place_of(a.second.scalar_type()) < place_of(b.second.scalar_type());
+  });
 
-  Value header = Value::map();
-  if (!metadata.empty()) {
-    Value texts = Value::map();
-    for (const auto& [key, text] : metadata) texts.members().emplace_back(key, text);
-    header.set("__metadata__", std::move(texts));
-  }
   std::vector<std::string_view> parts(2);
-  std::int64_t offset = 0;
+  std::string header = metadata_text(metadata);
+  std::size_t offset = 0;
   for (const auto& [name, tensor] : ordered) {
-    Value shape = Value::list();
-    for (const std::int64_t size : tensor.sizes()) shape.push_back(size);
-    const auto bytes = static_cast<std::int64_t>(tensor.nbytes());
-    Value entry = Value::map();
-    entry.set("dtype", name_of(tensor.scalar_type()));
-    entry.set("shape", std::move(shape));
-    entry.set("data_offsets", Value(Value::List{offset, offset + bytes}));
-    header.members().emplace_back(name, std::move(entry));
-    offset += bytes;
-    if (bytes > 0) parts.emplace_back(static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes());
+    const std::size_t end = offset + tensor.nbytes();
+    header += (header.empty() ? "" : ",") + to_json(Value(name)) + ":{\"dtype\":\"" +
+              types[place_of(tensor.scalar_type())].first + "\",\"shape\":" + list_text(tensor.sizes()) +
+              ",\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(end) + "]}";
+    if (tensor.nbytes() > 0) parts.emplace_back(static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes());
+    offset = end;
   }
-  std::string text = to_json(header);
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  const std::uint64_t length = text.size();
+  header = "{" + header + "}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  const std::uint64_t length = header.size();
   parts[0] = {reinterpret_cast<const char*>(&length), length_bytes};
-  parts[1] = text;
+  parts[1] = header;
   write_durably(path, parts);
 }
 
