@@ -88,7 +88,7 @@ TEST_CASE("bfloat16 is near, and its losses are float32") {
     const Golden golden(file, "long");
     const T5 model = load_golden(shape, at::kBFloat16);
     const Encoded encoded = encode(model, golden);
-    CHECK(encoded.states.scalar_type() == at::kBFloat16);
+    CHECK((encoded.states.scalar_type() == at::kBFloat16));
     const Losses losses = model.loss(encoded, golden["labels"], lengths_of(golden["label_lengths"]), {});
     CHECK((losses.sums.scalar_type() == at::kFloat));
     CHECK(difference(losses.sums, golden["losses"]) < 0.05);  // 8 bits of mantissa through five sublayers
