@@ -1,4 +1,4 @@
-// Runs the cases of tests/recipes: recipe-cases [--update] FOLDER…   (see README.md there)
+// Runs the cases of tests/recipes: recipe-cases [--update | --json] FOLDER…   (see README.md there)
 #include <boost/filesystem.hpp>
 #include <fstream>
 #include <iostream>
@@ -136,19 +136,31 @@ bool run(Catalogue& catalogue, const fs::path& folder, bool update) {
 }  // namespace atp::test
 
 int main(int count, char** words) {
-  bool update = false, good = true;
+  bool update = false, as_json = false, good = true;
   std::vector<fs::path> folders;
   for (int i = 1; i < count; ++i) {
     if (std::string(words[i]) == "--update")
       update = true;
+    else if (std::string(words[i]) == "--json")
+      as_json = true;
     else
       folders.push_back(fs::canonical(words[i]));
   }
   if (folders.empty()) {
-    std::cerr << "usage: recipe-cases [--update] FOLDER…\n";
+    std::cerr << "usage: recipe-cases [--update | --json] FOLDER…\n";
     return 2;
   }
   atp::test::FileCatalogue catalogue((folders.front().parent_path() / "catalogue.yaml").string());
+  if (as_json) {  // for check_schema.py: the schema, and each case's recipe as written
+    atp::Value recipes = atp::Value::map(), all = atp::Value::map();
+    for (const auto& folder : folders)
+      recipes.set(folder.filename().string(),
+                  atp::parse_yaml(atp::test::read(folder / "recipe.yaml"), folder.filename().string()));
+    all.set("schema", atp::recipe_schema(catalogue));
+    all.set("recipes", std::move(recipes));
+    std::cout << atp::to_json(all) << "\n";
+    return 0;
+  }
   for (const auto& folder : folders) good = atp::test::run(catalogue, folder, update) && good;
   return good ? 0 : 1;
 }

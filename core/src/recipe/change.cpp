@@ -132,8 +132,8 @@ class Way {
       return refuse("no step '" + word + "'" + did_you_mean(word, keys_of(*node_)));
     const bool in_step = path.starts_with("steps.") && path.find('.', 6) == std::string::npos;
     if (in_step && !node_->find(word) && node_->members().size() == 1)
-      return refuse("step '" + path.substr(6) + "' has no '" + word + "'; expected '" + path + "." +
-                    node_->members().front().first + "." + std::string(rest_) + "'");
+      return refuse("step '" + path.substr(6) + "' has no '" + word + "'; its keys start with '" + path + "." +
+                    node_->members().front().first + ".'");
     return true;
   }
 

@@ -86,7 +86,9 @@ Value load_recipe(const std::string& path, const std::vector<Assignment>& assign
       place_at(value, origin);
       change(recipe, assignment.key, std::move(value), origin, problems);
     } catch (const RecipeError& error) {
-      problems.add(origin, error.what());
+      const std::string what = error.what();  // "value:1:3: not YAML: …"
+      const auto start = what.starts_with("value:") ? what.find(": ") + 2 : 0;
+      problems.add(origin, "the value '" + assignment.value + "' cannot be read: " + what.substr(start));
     }
   }
   problems.throw_if_any();

@@ -138,6 +138,13 @@ std::vector<Input> References::inputs(const Value& value, const std::string& rol
       for (auto& input : item.is_map() ? files(item, role) : results(item, role, {"train"}))
         all.push_back(std::move(input));
     if (value.items().empty()) problems_.add(value.origin, "'" + role + "' is empty; expected at least one prompt");
+    for (std::size_t i = 0; i < all.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (all[i].file == all[j].file && all[i].task == all[j].task &&
+            title_of(all[i].step, all[i].item) == title_of(all[j].step, all[j].item))
+          problems_.add(all[i].origin, "'" + role + "' has '" +
+                                           (all[i].file.empty() ? title_of(all[i].step, all[i].item) : all[i].file) +
+                                           "' twice");
     return all;
   }
   auto found = results(value, role, {"train"});
@@ -160,7 +167,8 @@ class Sorter {
   std::vector<Step> sort() {
     std::vector<Step> sorted;
     marks_.assign(steps_.size(), Mark::none);
-    for (std::size_t i = 0; i < steps_.size(); ++i) visit(i);
+    for (std::size_t i = 0; i < steps_.size(); ++i)
+      if (marks_[i] == Mark::none) visit(i);
     for (const std::size_t i : order_) sorted.push_back(std::move(steps_[i]));
     return sorted;
   }

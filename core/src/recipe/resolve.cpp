@@ -220,9 +220,8 @@ std::vector<Step> Resolver::steps() {
   const bool has_train =
       std::any_of(declared_.begin(), declared_.end(), [](const auto& s) { return s.verb == "train"; });
   if (!has_train) {
-    Options known = without(verb_options("train"), {"each", "tasks", "task"});
-    for (const auto& key : step_overrides("train")) known.add(any(key));
-    shared_.read(train_defaults_, known.keys());
+    const Options known = without(verb_options("train"), {"each", "tasks", "task", "method"});
+    shared_.read(train_defaults_, train_keys());
     check_table(known, kept_keys(train_defaults_, known), train_defaults_.origin, problems_);
   }
   shared_.report(problems_);

@@ -59,6 +59,7 @@ class Resolver {
     std::vector<TaskChoice> tasks;
     Value layer;
     Origin origin;
+    bool is_valid = true;  // false: its other keys are checked all the same
   };
 
   void declare(const std::string& name, const Value& value);
@@ -67,11 +68,13 @@ class Resolver {
 
   void train(DeclaredStep& step);
   std::vector<Item> items(DeclaredStep& step);
-  std::optional<Item> item(const Value& value);
+  std::vector<Item> each_item(const Value& list);
+  Item item(const Value& value);
   bool train_result(const DeclaredStep& declared, const Item& item, Step& step);
   std::optional<NamedPlugin> plugin(const std::string& kind, const Layers& layers, const std::string& fallback,
                                     const Origin& where);
   Params settings(const Layers& layers, const Options& table, const Origin& where);
+  static std::vector<std::string> train_keys();  // the core's
   void check_keys(const Layers& layers, const NamedPlugin& method, const NamedPlugin* combiner);
   void check_ambiguous(const Layers& layers, const NamedPlugin& method, const NamedPlugin& combiner);
 

@@ -139,15 +139,18 @@ std::vector<Axis> read_axes(const Value& sweep, Problems& problems) {
   return axes;
 }
 
+using Point = std::vector<std::pair<const Axis*, const Setting*>>;
+
 // The first axis changes slowest.
-std::vector<std::vector<const Setting*>> product(const std::vector<Axis>& axes) {
-  std::vector<std::vector<const Setting*>> points{{}};
+std::vector<Point> product(const std::vector<Axis>& axes) {
+  std::vector<Point> points{{}};
   for (const auto& axis : axes) {
-    std::vector<std::vector<const Setting*>> longer;
+    if (axis.settings.empty()) continue;  // a problem already; the rest is checked all the same
+    std::vector<Point> longer;
     for (const auto& point : points) {
       for (const auto& setting : axis.settings) {
         longer.push_back(point);
-        longer.back().push_back(&setting);
+        longer.back().emplace_back(&axis, &setting);
       }
     }
     points = std::move(longer);
@@ -179,9 +182,9 @@ std::vector<Trial> expand_sweep(const Value& recipe, Problems& problems) {
   std::vector<Trial> trials;
   for (const auto& point : points) {
     Trial trial{{}, bare};
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-      trial.labels.emplace_back(axes[i].name, point[i]->label);
-      for (const auto& one : point[i]->changes) change(trial.recipe, one.key, one.value, one.place, problems);
+    for (const auto& [axis, setting] : point) {
+      trial.labels.emplace_back(axis->name, setting->label);
+      for (const auto& one : setting->changes) change(trial.recipe, one.key, one.value, one.place, problems);
     }
     trials.push_back(std::move(trial));
   }

@@ -58,7 +58,17 @@ Params check_table(const Options& table, const Value& given, const Origin& where
       kept.key_origin = value.key_origin;
     }
   }
-  return table.check(known, where, problems);
+  // Options::check can say of a missing key only what type it has.
+  Options checked;
+  for (Option option : table.all()) {
+    if (option.is_required && option.type == Option::Type::any && !option.help_text.empty() &&
+        !given.find(option.key)) {
+      problems.add(where, "'" + option.key + "' is missing; expected " + option.help_text);
+      option.is_required = false;
+    }
+    checked.add(std::move(option));
+  }
+  return checked.check(known, where, problems);
 }
 
 Options with_defaults_of(const Options& table, const Options& others) {
@@ -105,9 +115,16 @@ void SharedKeys::read(const Value& map, const std::vector<std::string>& known, c
   }
 }
 
-void SharedKeys::accept(const Value& map) {
+void SharedKeys::accept(const Value& map, const std::vector<std::string>& known) {
   if (!map.is_map()) return;
-  for (const auto& [key, value] : map.members()) at(key, value).is_known = true;
+  for (const auto& [key, value] : map.members()) {
+    Key& entry = at(key, value);
+    const bool is_near = !contains(known, key) && !did_you_mean(key, known).empty();
+    if (is_near)
+      entry.message = unknown_key(key, known);
+    else
+      entry.is_known = true;
+  }
 }
 
 void SharedKeys::report(Problems& problems) const {

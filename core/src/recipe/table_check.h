@@ -30,8 +30,8 @@ class SharedKeys {
  public:
   // One reader's view of a map: which of its keys it knows. `method` is who would take inputs.
   void read(const Value& map, const std::vector<std::string>& known, const std::string& method = {});
-  // A reader that cannot say (its plugin is not there): nothing in this map is wrong for now.
-  void accept(const Value& map);
+  // A reader that cannot say (its plugin is not there): only what is near a known key is wrong for now.
+  void accept(const Value& map, const std::vector<std::string>& known);
   void report(Problems& problems) const;
 
  private:

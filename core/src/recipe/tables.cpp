@@ -97,8 +97,8 @@ Options evaluate_options() {
   return {
       any("of").required().help("a step, one of its results, or backbone"),
       list("tasks").help("tasks to score on; each result's own where not given"),
-      text("split", "test").one_of({"train", "validation", "test"}),
-      integer("batch_size", 32).at_least(1).unit("examples"),
+      text("split", "test").one_of({"train", "validation", "test"}).help("that is scored"),
+      integer("batch_size", 32).at_least(1).unit("examples").help("generated for at once"),
   };
 }
 

@@ -66,89 +66,91 @@ Params with_value(const Params& params, const std::string& key, Value value) {
 
 // --- train -----------------------------------------------------------------------------------------------------------
 
-std::optional<Resolver::Item> Resolver::item(const Value& value) {
-  Item item{"", {}, Value::map(), value.origin};
+Resolver::Item Resolver::item(const Value& value) {
+  Item item{"", {}, Value::map(), value.origin, false};
   const Value* task = value.is_map() ? value.find("task") : nullptr;
   const Value* name = task ? value.find("as") : nullptr;
-  if (value.is_map() && !task && !value.find("name")) {
+  if (value.is_map() && !task && !value.find("name") && !value.find("files")) {
     problems_.add(value.origin,
                   "an item of 'each' is a task, or a map that names one and overrides keys for it: "
                   "{task: sst2, epochs: 3}; 'task' is missing");
-    return {};
+    return item;
   }
-  auto choice = task_choice(catalogue_, task ? *task : value, problems_);
   if (task) item.layer = value;
   item.layer.erase("task");
   item.layer.erase("as");
   item.layer.origin = value.origin;
   if (name && !name->is_text())
     problems_.add(name->origin, "'as': found " + found_text(*name) + ", expected a name for this item");
-  if (!choice) {
-    shared_.accept(item.layer);
-    return {};
+  Value named = task ? *task : value;
+  for (const auto& key : train_keys()) {  // {name: sst2, epochs: 3}
+    const Value* misplaced = task || !value.is_map() ? nullptr : value.find(key);
+    if (!misplaced) continue;
+    problems_.add(misplaced->key_origin,
+                  "'" + key + "' is no option of a task; to override it for one, write {task: …, " + key + ": …}");
+    named.erase(key);
   }
+  auto choice = task_choice(catalogue_, named, problems_);
+  if (!choice) return item;
   item.name = name && name->is_text() ? name->text() : choice->name;
   item.tasks.push_back(std::move(*choice));
+  item.is_valid = true;
   return item;
 }
 
 std::vector<Resolver::Item> Resolver::items(DeclaredStep& step) {
-  std::vector<Item> items;
+  const Item wrong{"", {}, Value::map(), step.body.key_origin, false};
   std::vector<const Value*> said;
   for (const auto& key : train_structure())
     if (const Value* value = step.body.find(key)) said.push_back(value);
-  if (said.size() != 1) {
-    step.is_broken = true;
-    if (said.empty())
-      problems_.add(step.body.key_origin, "step '" + step.name +
-                                              "': no task; expected 'each' (a result for each task), "
-                                              "'tasks' (one result on their mixture) or 'task'");
-    for (std::size_t i = 1; i < said.size(); ++i)
-      problems_.add(said[i]->key_origin, "step '" + step.name + "': say one of 'each', 'tasks' and 'task'");
-    return items;
-  }
+  if (said.empty())
+    problems_.add(step.body.key_origin, "step '" + step.name +
+                                            "': no task; expected 'each' (a result for each task), "
+                                            "'tasks' (one result on their mixture) or 'task'");
+  for (std::size_t i = 1; i < said.size(); ++i)
+    problems_.add(said[i]->key_origin, "step '" + step.name + "': say one of 'each', 'tasks' and 'task'");
+  if (said.size() != 1) return {wrong};
   const Value& value = *said.front();
   if (step.body.find("task")) {
-    if (auto task = task_choice(catalogue_, value, problems_))
-      items.push_back({"", {*task}, Value::map(), value.origin});
-  } else if (step.body.find("tasks")) {
-    auto tasks = task_choices(catalogue_, value, "tasks", problems_);
-    if (!tasks.empty()) items.push_back({"", std::move(tasks), Value::map(), value.origin});
-  } else if (!value.is_list() || value.items().empty()) {
-    problems_.add(value.origin, value.is_list() ? "'each' is empty; expected at least one task"
-                                                : "'each': found " + found_text(value) + ", expected a list of tasks");
-  } else {
-    for (const auto& one : value.items()) {
-      auto found = item(one);
-      if (!found) continue;
-      const auto same = [&](const Item& other) { return other.name == found->name; };
-      if (std::any_of(items.begin(), items.end(), same))
-        problems_.add(found->origin, "'each' has two items called '" + found->name +
-                                         "'; tell them apart: {task: " + found->tasks.front().name + ", as: NAME}");
-      else
-        items.push_back(std::move(*found));
-    }
+    auto task = task_choice(catalogue_, value, problems_);
+    return {task ? Item{"", {std::move(*task)}, Value::map(), value.origin} : wrong};
   }
-  const std::size_t expected = step.body.find("each") && value.is_list() ? value.items().size() : 1;
-  step.is_broken = items.size() < expected;
+  if (step.body.find("tasks")) {
+    auto tasks = task_choices(catalogue_, value, "tasks", problems_);
+    const bool is_whole = value.is_list() && !tasks.empty() && tasks.size() == value.items().size();
+    return {Item{"", std::move(tasks), Value::map(), value.origin, is_whole}};
+  }
+  if (value.is_list() && !value.items().empty()) return each_item(value);
+  problems_.add(value.origin, value.is_list() ? "'each' is empty; expected at least one task"
+                                              : "'each': found " + found_text(value) + ", expected a list of tasks");
+  return {wrong};
+}
+
+std::vector<Resolver::Item> Resolver::each_item(const Value& list) {
+  std::vector<Item> items;
+  for (const auto& one : list.items()) {
+    Item found = item(one);
+    const auto same = [&](const Item& other) { return other.is_valid && other.name == found.name; };
+    if (found.is_valid && std::any_of(items.begin(), items.end(), same)) {
+      problems_.add(found.origin, "'each' has two items called '" + found.name +
+                                      "'; tell them apart: {task: " + found.tasks.front().name + ", as: NAME}");
+      found.is_valid = false;
+    }
+    items.push_back(std::move(found));
+  }
   return items;
 }
 
 void Resolver::train(DeclaredStep& declared) {
-  Value body = declared.body;
   const auto found = items(declared);
-  for (const auto& key : train_structure()) body.erase(key);
-  declared.body = std::move(body);
+  for (const auto& key : train_structure()) declared.body.erase(key);
   for (const auto& item : found) {
     Step step;
-    if (train_result(declared, item, step))
+    const bool is_whole = train_result(declared, item, step) && item.is_valid;
+    if (is_whole)
       declared.results.push_back(std::move(step));
     else
       declared.is_broken = true;
-  }
-  if (found.empty()) {
-    shared_.accept(declared.body);
-    shared_.accept(train_defaults_);
   }
 }
 
@@ -193,10 +195,14 @@ std::optional<NamedPlugin> Resolver::plugin(const std::string& kind, const Layer
   return named;
 }
 
-void Resolver::check_keys(const Layers& layers, const NamedPlugin& method, const NamedPlugin* combiner) {
-  Options known = without(verb_options("train"), {"each", "tasks", "task", "combiner"});
-  std::vector<std::string> words = known.keys();
+std::vector<std::string> Resolver::train_keys() {
+  auto words = without(verb_options("train"), {"each", "tasks", "task", "combiner"}).keys();
   for (const auto& key : step_overrides("train")) words.push_back(key);
+  return words;
+}
+
+void Resolver::check_keys(const Layers& layers, const NamedPlugin& method, const NamedPlugin* combiner) {
+  std::vector<std::string> words = train_keys();
   for (const auto& option : method.entry->options.all()) words.push_back(option.key);
   if (combiner)
     for (const auto& option : combiner->entry->options.all()) words.push_back(option.key);
@@ -228,7 +234,7 @@ bool Resolver::train_result(const DeclaredStep& declared, const Item& item, Step
   if (is_known) {
     check_keys(layers, *method, combiner ? &*combiner : nullptr);
   } else {
-    for (const Value* layer : layers) shared_.accept(*layer);
+    for (const Value* layer : layers) shared_.accept(*layer, train_keys());
   }
   // Weakest first: `train:`, the plugin's own map, the step, the item.
   const auto options_of = [&](const NamedPlugin& plugin) -> Choice {

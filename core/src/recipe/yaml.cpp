@@ -114,6 +114,7 @@ class Builder final : public YAML::EventHandler {
  public:
   Builder(const Places& places, Problems& problems) : places_(places), problems_(problems) {}
   Value take() { return std::move(root_); }
+  const YAML::Mark& last_text() const { return last_text_; }  // the last scalar that is not plain
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
@@ -135,6 +136,7 @@ class Builder final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
+    if (tag != "?") last_text_ = mark;
     if (expects_key()) return take_key(mark, tag, text);
     count(1, mark);
     Value value;
@@ -201,7 +203,8 @@ class Builder final : public YAML::EventHandler {
   }
 
   void open(Value value, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
-    if (expects_key()) refuse(mark, std::string("a key is a text; found a ") + value.type_name());
+    if (expects_key())
+      refuse(mark, std::string("a key is a text; found a ") + value.type_name() + " (is a bracket not closed?)");
     if (!tag.empty() && tag != "?" && tag != "!") refuse_tag(mark, tag);
     count(1, mark);
     value.origin = places_.at(mark);
@@ -243,6 +246,7 @@ class Builder final : public YAML::EventHandler {
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Value> anchors_;
   std::size_t nodes_ = 0;
+  YAML::Mark last_text_ = YAML::Mark::null_mark();
 };
 
 // Where a second document starts, if there is one.
@@ -287,6 +291,26 @@ void check_characters(const std::string& text, const std::string& name, Problems
   problems.throw_if_any();
 }
 
+// yaml-cpp takes the end of the file for the end of a quoted text.
+void refuse_open_quote(const std::string& text, const YAML::Mark& mark, const Places& places) {
+  if (mark.is_null()) return;
+  std::size_t at = 0;
+  for (int line = 0; line < mark.line; ++line) at = text.find('\n', at) + 1;
+  at += static_cast<std::size_t>(mark.column);
+  while (at < text.size() && (text[at] == '&' || text[at] == '!'))  // an anchor or a tag before the quote
+    at = text.find_first_not_of(" \t\r\n", std::min(text.size(), text.find_first_of(" \t\r\n", at)));
+  if (at >= text.size() || (text[at] != '"' && text[at] != '\'')) return;
+  const char quote = text[at];
+  for (std::size_t i = at + 1; i < text.size(); ++i) {
+    const bool is_escape = quote == '"' ? text[i] == '\\' : text.compare(i, 2, "''") == 0;
+    if (is_escape)
+      ++i;
+    else if (text[i] == quote)
+      return;
+  }
+  throw RecipeError(places.at(mark), std::string("not YAML: the quote ") + quote + " is never closed");
+}
+
 void refuse_second_document(YAML::Parser& parser, const Places& places) {
   SecondDocument second;
   if (!parser.HandleNextDocument(second)) return;
@@ -310,6 +334,7 @@ Value parse_yaml(const std::string& text, const std::string& name) {
     YAML::Parser parser(stream);
     Builder builder(places, problems);
     parser.HandleNextDocument(builder);
+    refuse_open_quote(text, builder.last_text(), places);
     refuse_second_document(parser, places);
     problems.throw_if_any();
     Value value = builder.take();

@@ -13,7 +13,7 @@ bool is_scalar(const Value& value) { return !value.is_list() && !value.is_map();
 
 // Whether a text can stand without quotes, in a block or a flow list, and is read back as that text.
 bool is_plain(const std::string& text) {
-  if (text.empty() || text.front() == ' ' || text.back() == ' ') return false;
+  if (text.empty() || text.back() == ' ' || text.starts_with("...")) return false;
   const auto first = static_cast<unsigned char>(text.front());
   if (!std::isalnum(first) && first != '_' && first != '/' && first != '.') return false;
   for (const char c : text) {
