@@ -53,11 +53,33 @@ Resolver::Resolver(const Trial& trial, Catalogue& catalogue, Problems& problems)
   if (top_.has("train")) train_defaults_ = top_.value("train");
   data_ = top_.has("data") ? top_.value("data") : Value::map();
   check_table(data_options(), data_, data_.origin, problems);  // each step's own are checked again with its changes
+  check_data_files();
   read_backbone();
   if (!top_.has("steps")) return;
   const Value& steps = top_.value("steps");
   if (steps.members().empty()) problems.add(steps.origin, "'steps' is empty; a recipe has at least one step");
   for (const auto& [name, value] : steps.members()) declare(name, value);
+}
+
+// data.files: task → {split: path}. Relative paths start beside the recipe.
+void Resolver::check_data_files() {
+  const Value* files = data_.find("files");
+  if (!files || !files->is_map()) return;
+  const auto offered = catalogue_.names("task");
+  for (const auto& [task, splits] : files->members()) {
+    if (!contains(offered, task))
+      problems_.add(splits.key_origin, "'files': no task '" + task + "'" + did_you_mean(task, offered));
+    if (!splits.is_map()) {
+      problems_.add(splits.origin, "'files': found " + found_text(splits) + ", expected a map from splits to paths");
+      continue;
+    }
+    for (const auto& [split, path] : splits.members()) {
+      if (!path.is_text())
+        problems_.add(path.origin, "'files': found " + found_text(path) + ", expected a path");
+      else if (!is_folder_or_file(absolute_path(path.text(), path.origin)))
+        problems_.add(path.origin, "'files': no file '" + absolute_path(path.text(), path.origin) + "'");
+    }
+  }
 }
 
 void Resolver::declare(const std::string& name, const Value& value) {

@@ -63,6 +63,7 @@ class Resolver {
   };
 
   void declare(const std::string& name, const Value& value);
+  void check_data_files();
   void read_backbone();
   void read_checkpoint(Value& checkpoint);
 

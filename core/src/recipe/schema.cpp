@@ -137,14 +137,13 @@ Value conditions(const std::vector<Registry::Entry>& entries, const std::string&
   return all;
 }
 
-// A plugin by name, or {name, options}.
+// A plugin by name, or {name, options}; the name may come from what this one is merged into.
 Value choice_schema(const Offers& offers, const std::string& kind) {
   Value map = closed(object({{"name", offers.names(kind)}, {"options", type("object")}}));
   const Value all = conditions(offers.of(kind), "name", [](const Registry::Entry& entry) {
     return object({{"options", closed(properties_of(entry.options))}});
   });
   if (!all.items().empty()) map.set("allOf", all);
-  map.set("required", texts({"name"}));
   return any_of({offers.names(kind), map});
 }
 
