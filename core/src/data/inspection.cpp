@@ -108,6 +108,7 @@ Value numbers(const std::vector<std::int32_t>& ids) {
 
 std::vector<std::string> pieces(const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids) {
   std::vector<std::string> result;
+  result.reserve(ids.size());
   for (const auto id : ids) result.push_back(tokenizer.piece(id));
   return result;
 }

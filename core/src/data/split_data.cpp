@@ -4,8 +4,8 @@
 
 namespace atp {
 
-SplitData split_data(const TaskData& data, const SplitRequest& request, std::shared_ptr<const Tokenizer> tokenizer,
-                     const Registry& registry) {
+SplitData split_data(const TaskData& data, const SplitRequest& request,
+                     const std::shared_ptr<const Tokenizer>& tokenizer, const Registry& registry) {
   const auto examples = data.split(request.split, request.limit);
   SplitData split;
   split.task = data.task().name;

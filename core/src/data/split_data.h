@@ -20,7 +20,7 @@ struct SplitRequest {
 
 // One split of a task as the engine wants it: tokenised rows, decode, and a score that owns all it needs.
 // `task_number` is left 0.
-SplitData split_data(const TaskData& data, const SplitRequest& request, std::shared_ptr<const Tokenizer> tokenizer,
-                     const Registry& registry);
+SplitData split_data(const TaskData& data, const SplitRequest& request,
+                     const std::shared_ptr<const Tokenizer>& tokenizer, const Registry& registry);
 
 }  // namespace atp

@@ -116,7 +116,7 @@ std::string TaskData::file_split(const std::string& split) const {
     throw RecipeError("task '" + task_.name + "': no split '" + split + "'" + did_you_mean(split, split_names()) +
                       " (one of: " + joined(split_names()) + ")");
   }
-  const std::string wanted = source_split(rule(), split);
+  std::string wanted = source_split(rule(), split);
   if (task_.generate) return wanted;
   if (const auto* found = find_split(task_.files, wanted)) return found->name;
   std::vector<std::string> names;

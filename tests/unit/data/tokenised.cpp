@@ -1,7 +1,10 @@
 #include "data/tokenised.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "atp/error.h"
 #include "tests/unit/data/fixture.h"
@@ -143,4 +146,28 @@ TEST_CASE("a cache folder that cannot be made is an error that names it") {
     tokenise(examples(1), *tokenizer(), {9, 3}, folder.path("file/below"));
   });
   CHECK(test::has(text, folder.path("file/below")));
+}
+
+TEST_CASE("a full disk is an error, and leaves nothing that is taken for a whole file") {
+  const test::Folder folder;
+  const auto given = examples(500);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {  // in a process of its own: the limit on a file's size stays
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{4096, 4096};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    int status = 1;
+    try {
+      tokenise(given, *tokenizer(), {20, 3}, folder.path());
+    } catch (const Error& error) {
+      status = std::string(error.what()).find(folder.path()) == std::string::npos ? 2 : 0;
+    }
+    _exit(status);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  CHECK(status == 0);
+  CHECK(files(folder.path()).empty());
+  check_equal(*tokenise(given, *tokenizer(), {20, 3}, folder.path()), given, {20, 3});
 }
