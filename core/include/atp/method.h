@@ -27,6 +27,9 @@ struct MethodContext {
 //
 // Some keys of a method's option table are inputs that the pipeline resolves before the method is built; a method takes
 // them by listing them: `combiner`, `source_prompts`, `start_from`, `attention_from` (the functions below).
+//
+// A key of every train step (learning_rate, epochs, batch_size …) that the table lists too has the table's default and
+// range for this method.
 class ATP_EXPORT Method : public Trainable {
  public:
   ~Method() override;

@@ -48,8 +48,11 @@ class FineTuning final : public atp::Method {
 }  // namespace
 
 ATP_PLUGIN(registry) {
-  registry.add<atp::Method>({.name = "fine_tuning",
-                             .summary = "all weights of the backbone are trained",
-                             .options = {},
-                             .make = std::make_shared<FineTuning, const atp::MethodContext&, const atp::Params&>});
+  registry.add<atp::Method>(
+      {.name = "fine_tuning",
+       .summary = "all weights of the backbone are trained",
+       .options = {atp::number("learning_rate", 3e-4)  // the paper's; a prompt's 0.3 is far too much
+                       .at_least(0)
+                       .help("highest rate of the schedule")},
+       .make = std::make_shared<FineTuning, const atp::MethodContext&, const atp::Params&>});
 }
