@@ -128,6 +128,13 @@ ScoreRecord record_of(const Plan& plan, std::size_t trial, const TrialStep& step
   return record;
 }
 
+// What a result is called among a step's: by the item of `each` that it was made for, which tells two of one task apart
+// (the same task with other options), or, where a step scores several tasks, by the task.
+std::string task_label(const Work& work, const TrialStep& step, const TaskUse& task) {
+  const bool transfer = work.step.verb == "evaluate" && step_value(work.step, "tasks");
+  return step.item.empty() || work.tasks.size() > 1 || transfer ? task.name : step.item;
+}
+
 // The metrics that a report shows of a task: those that it names, else the task's first.
 Names metrics_of(const TaskUse& task, const Names& wanted) {
   const Names& known = task.data->task().metrics;
@@ -156,7 +163,7 @@ std::vector<ScoreRecord> records_of(const Plan& plan, const ReportWork& report, 
     for (const auto& task : work.tasks)
       for (const auto& metric : metrics_of(*task, wanted)) {
         ScoreRecord record = record_of(plan, trial, step);
-        record.coordinates.emplace("task", task->name);
+        record.coordinates.emplace("task", task_label(work, step, *task));
         record.coordinates.emplace("metric", metric);
         record.result = work.id;
         record.score = score_in(result, task->name, metric);

@@ -1,6 +1,7 @@
 #include "pipeline/content_hash.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "atp/error.h"
