@@ -308,7 +308,7 @@ StepContents Planner::contents_of(const Work& work, const Plan& plan) {
 void Planner::find_state(Work& work) const {
   const StepFolder folder(places_.out, work.id);
   work.failure = folder.failure();
-  if (folder.finished() && (work.step.verb != "train" || is_file(folder.tensors()))) {
+  if (folder.complete(work.step.verb)) {
     work.state = WorkState::done;
     const Value result = folder.result();
     const auto integer = [&](const Value* value) { return value && value->is_integer() ? value->integer() : 0; };

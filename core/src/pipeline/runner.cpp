@@ -147,7 +147,8 @@ Runner::Attempt Runner::attempt(std::size_t index) {
       announced_[index] = true;
       return Attempt::busy;
     }
-    if (folder.finished() && work.state != WorkState::done && !settings_.fresh) {  // by another process meanwhile
+    if (folder.complete(work.step.verb) && work.state != WorkState::done &&
+        !settings_.fresh) {  // by another process meanwhile
       folder.forget_state();
       ++outcome_.reused;
       finish(index);
@@ -163,6 +164,7 @@ Runner::Attempt Runner::attempt(std::size_t index) {
 Runner::Attempt Runner::attempt_locked(std::size_t index, const StepFolder& folder) {
   const StepFolder place = settings_.fresh ? folder.begin_afresh() : folder;
   place.create();
+  place.forget_result();
   console_.begin_log(place.file("log.txt"));
   Attempt made = Attempt::failed;
   try {

@@ -47,6 +47,9 @@ StepFolder::StepFolder(std::string out, std::string id, std::string path)
     : out_(std::move(out)), id_(std::move(id)), path_(std::move(path)) {}
 
 bool StepFolder::finished() const { return exists(file("result.json")); }
+bool StepFolder::complete(const std::string& verb) const {
+  return finished() && (verb != "train" || exists(tensors()));
+}
 bool StepFolder::resumable() const { return !finished() && exists(file("state")); }
 
 std::string StepFolder::failure() const {
@@ -65,6 +68,7 @@ void StepFolder::create() const { make_folder(path_); }
 
 void StepFolder::remember_failure(const std::string& message) const { write_durably(file("failure.txt"), message); }
 void StepFolder::forget_failure() const { ::unlink(file("failure.txt").c_str()); }
+void StepFolder::forget_result() const { ::unlink(file("result.json").c_str()); }
 void StepFolder::forget_state() const {
   if (exists(file("state"))) remove_folder(file("state"));
 }

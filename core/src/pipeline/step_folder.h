@@ -19,6 +19,8 @@ class StepFolder {
   std::string file(const std::string& name) const { return path_ + "/" + name; }
   std::string tensors() const { return file("checkpoint/tensors.safetensors"); }
 
+  // The result of a verb is there with all that others read of it.
+  bool complete(const std::string& verb) const;
   bool finished() const;        // result.json stands there
   bool resumable() const;       // a state to go on from
   std::string failure() const;  // why the last attempt failed; "" where it did not
@@ -28,6 +30,7 @@ class StepFolder {
   void create() const;  // throws Error naming the path
   void remember_failure(const std::string& message) const;
   void forget_failure() const;
+  void forget_result() const;              // of a folder that is not complete
   void forget_state() const;               // after the result: nothing resumes a finished step
   void finish(const Value& result) const;  // durably, then the state goes
 

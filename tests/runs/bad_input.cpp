@@ -1,0 +1,159 @@
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "programs.h"
+
+using namespace runs;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+void change(const Experiment& experiment, const std::string& from, const std::string& to) {
+  std::string text = read(experiment / "recipe.yaml");
+  const auto at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  experiment.write("recipe.yaml", text.replace(at, from.size(), to));
+}
+
+}  // namespace
+
+TEST_CASE("help and version answer without libtorch, whatever the surroundings") {
+  for (const char* name : {"atp-run", "atp"}) {
+    const Setting bare{
+        {{"HOME", ""}, {"LANG", "xx_XX.nowhere"}, {"LC_ALL", "xx_XX.nowhere"}, {"ATP_LIBTORCH", "/none"}}};
+    const Ended help = run(program(name), {"--help"}, bare);
+    CHECK(help.status == 0);
+    CHECK(contains(help.out, "Examples"));
+    CHECK(help.error.empty());
+    CHECK(run(program(name), {"--version"}, bare).out == "atp 0.1.0\n");
+  }
+}
+
+TEST_CASE("a wrong command is refused with the nearest right one, and status 2") {
+  const auto refused = [](const std::string& name, const Words& words) {
+    const Ended ended = run(program(name), words);
+    CHECK(ended.status == 2);
+    CHECK(ended.out.empty());
+    return ended.error;
+  };
+  CHECK(contains(refused("atp-run", {"--dryrun", "x.yaml"}), "no option '--dryrun'; did you mean '--dry-run'?"));
+  CHECK(contains(refused("atp-run", {}), "which recipe?"));
+  CHECK(contains(refused("atp-run", {"a.yaml", "b.yaml"}), "too many arguments"));
+  CHECK(contains(refused("atp-run", {"a.yaml", "--threads", "many"}), "threads"));
+  CHECK(contains(refused("atp-run", {"/nowhere.yaml"}), "/nowhere.yaml"));
+  CHECK(contains(refused("atp", {"shwo", "toy"}), "no command 'shwo'; did you mean 'show'?"));
+  CHECK(contains(refused("atp", {"show", "tyo"}), "did you mean 'toy'?"));
+  CHECK(contains(refused("atp", {"show", "toy", "--indx", "1"}), "did you mean '--index'?"));
+  CHECK(contains(refused("atp", {"runs", "--out", "/nowhere"}), "/nowhere: no such folder"));
+}
+
+TEST_CASE("everything that is missing is said at once, before anything is started") {
+  const Experiment experiment;
+  change(experiment, "{random: tiny, seed: 0}", "t5-huge");
+  fs::remove(experiment / "taste/train.jsonl");
+  fs::remove(experiment / "mood/test.jsonl");
+  experiment.write("file", "");
+  const Ended ended = experiment.atp_run({"--models", experiment / "models"}, "file/below");
+  CHECK(ended.status == 2);
+  CHECK(contains(ended.error, "checkpoint 't5-huge': no such folder"));
+  CHECK(contains(ended.error, "models/t5-huge"));
+  CHECK(contains(ended.error, "file is a file, not a folder; name another with --out DIR"));
+}
+
+TEST_CASE("all missing data files are named") {
+  const Experiment experiment;
+  fs::remove(experiment / "taste/train.jsonl");
+  fs::remove(experiment / "mood/test.jsonl");
+  const Ended ended = experiment.atp_run();
+  CHECK(ended.status == 2);
+  CHECK(contains(ended.error, "taste/train.jsonl"));
+  CHECK(contains(ended.error, "mood/test.jsonl"));
+  CHECK_FALSE(contains(ended.error, "begins"));
+}
+
+TEST_CASE("rows that cannot be used are found before anything is trained") {
+  const Experiment experiment;
+  experiment.write("mood/train.jsonl", "{\"text\": \"x\", \"kind\": \"good\"}\n{\"text\": \"x\", \"kind\": \"odd\"}\n");
+  const Ended ended = experiment.atp_run();
+  CHECK(ended.status == 2);
+  CHECK(contains(ended.error, "mood/train.jsonl:2"));
+  CHECK_FALSE(contains(ended.error, "begins"));
+  experiment.write("mood/train.jsonl", "");
+  const Ended empty = experiment.atp_run();
+  CHECK(empty.status == 2);
+  CHECK(contains(empty.error, "mood/train.jsonl"));
+}
+
+TEST_CASE("a step that fails stops only what reads it, says so at the end, and is tried again") {
+  const Experiment experiment;
+  change(experiment, "learning_rates: {prompt: 0.2, attention: 0.1}",
+         "learning_rates: {prompt: 1e30, attention: 1e30}\n"
+         "      clip: 0\n      warmup_updates: 0");
+  const Ended ended = experiment.atp_run();
+  INFO(ended.error);
+  CHECK(ended.status == 1);
+  CHECK(contains(ended.error, "failed: 'target': "));
+  CHECK(contains(ended.error, "not run: 'scores' reads a step that failed"));
+  CHECK(contains(ended.out, "| scores | – |"));
+  const auto states = experiment.states();
+  CHECK(states.at("source") == "done");
+  CHECK(states.at("target") == "failed");
+  CHECK(states.at("scores") == "to do");
+  const Ended again = experiment.atp_run();
+  CHECK(again.status == 1);
+  CHECK_FALSE(contains(again.error, "source: begins"));
+}
+
+TEST_CASE("a full disk is a message with the path, and what was finished stays intact") {
+  const Experiment experiment;
+  REQUIRE(experiment.atp_run({"--only", "source"}).status == 0);
+  const auto before = experiment.exact_files();
+  Setting setting;
+  setting.largest_file = 20000;  // the tensors of `target` are larger
+  const Ended ended = experiment.atp_run({}, "out", setting);
+  INFO(ended.error);
+  CHECK(ended.status == 1);
+  CHECK(contains(ended.error, "File too large"));
+  CHECK(contains(ended.error, experiment / "out/steps/"));
+  auto after = experiment.exact_files();
+  for (const auto& [name, contents] : before) CHECK(after[name] == contents);
+  const Ended again = experiment.atp_run();
+  CHECK(again.status == 0);
+}
+
+TEST_CASE("an output folder that is only to be read") {
+  if (::geteuid() == 0) {
+    MESSAGE("skipped: root may write everywhere");
+    return;
+  }
+  const Experiment experiment;
+  fs::create_directory(experiment / "locked");
+  ::chmod((experiment / "locked").c_str(), 0555);
+  const Ended ended = experiment.atp_run({}, "locked/out");
+  CHECK(ended.status == 2);
+  CHECK(contains(ended.error, "locked/out: no results can be written there: Permission denied"));
+}
+
+TEST_CASE("relative paths, and a current folder with a space and letters beyond ASCII") {
+  const Experiment experiment;
+  fs::create_directory(experiment / "ein Ørt");
+  Setting setting;
+  setting.folder = experiment / "ein Ørt";
+  setting.environment = {{"LC_ALL", "C"}};
+  const Ended ended =
+      run(program("atp-run"),
+          {"../recipe.yaml", "--only", "source", "--out", "ergebnis", "--threads", "1", "--device", "cpu"}, setting);
+  INFO(ended.error);
+  CHECK(ended.status == 0);
+  CHECK(fs::exists(experiment / "ein Ørt/ergebnis/recipe/source/result.json"));
+  const Ended listed = run(program("atp"), {"runs", "--out", "ergebnis"}, setting);
+  CHECK(contains(listed.out, "source"));
+}
+
+TEST_CASE("standard output that is full is not success") {
+  const Ended ended = run("/bin/sh", {"-c", program("atp") + " --help > /dev/full"});
+  CHECK(ended.status == 1);
+  CHECK(contains(ended.error, "standard output cannot be written"));
+}

@@ -1,0 +1,171 @@
+#include "programs.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+namespace runs {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Four rows of each label; the tasks differ in their words.
+std::string rows(const std::string& first, const std::string& second, int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i)
+    text += R"({"text": "it is )" + std::string(static_cast<std::size_t>(i % 3 + 1), 'x') + " " +
+            (i % 2 == 0 ? first : second) + R"(", "kind": ")" + (i % 2 == 0 ? "good" : "bad") + "\"}\n";
+  return text;
+}
+
+constexpr const char* recipe = R"(title: a small experiment
+seed: 1
+backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
+data: {source_length: 16}
+train: {batch_size: 3, learning_rate: 0.1, warmup_updates: 2, epochs: 2, checkpoint_every: 2, evaluate_every: 3,
+        prompt_length: 4}
+steps:
+  source:
+    train:
+      method: prompt_tuning
+      tasks: [{name: taste, files: {train: taste/train.jsonl, validation: taste/validation.jsonl, test: taste/test.jsonl},
+               source: "{text}", target: "{kind}", labels: [good, bad], metrics: [accuracy]}]
+  target:
+    train:
+      method: attempt
+      combiner: attempt
+      source_prompts: source
+      learning_rates: {prompt: 0.2, attention: 0.1}
+      tasks: [{name: mood, files: {train: mood/train.jsonl, validation: mood/validation.jsonl, test: mood/test.jsonl},
+               source: "{text}", target: "{kind}", labels: [good, bad], metrics: [accuracy]}]
+  scores:
+    evaluate: {of: target, split: test}
+  table:
+    report: {of: scores, rows: step, columns: task}
+)";
+
+void become(const std::string& program, const Words& arguments, const Setting& setting, const Started& started) {
+  if (!setting.folder.empty() && ::chdir(setting.folder.c_str()) != 0) ::_exit(99);
+  const int out = ::open(started.out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  const int error = ::open(started.error.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  ::dup2(out, STDOUT_FILENO);
+  ::dup2(error, STDERR_FILENO);
+  ::setenv("OMP_NUM_THREADS", "1", 1);
+  for (const auto& [name, value] : setting.environment) {
+    if (value.empty())
+      ::unsetenv(name.c_str());
+    else
+      ::setenv(name.c_str(), value.c_str(), 1);
+  }
+  if (setting.largest_file >= 0) {
+    const rlimit limit{static_cast<rlim_t>(setting.largest_file), static_cast<rlim_t>(setting.largest_file)};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  std::vector<char*> words{const_cast<char*>(program.c_str())};
+  for (const auto& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
+  words.push_back(nullptr);
+  ::execv(program.c_str(), words.data());
+  ::_exit(98);
+}
+
+}  // namespace
+
+std::string program(const std::string& name) { return std::string(ATP_BINARY_DIR) + "/bin/" + name; }
+
+std::string read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+Started start(const std::string& name, const Words& arguments, const Setting& setting) {
+  static int number = 0;
+  const std::string base =
+      fs::temp_directory_path() / ("atp-run-" + std::to_string(::getpid()) + "-" + std::to_string(++number));
+  Started started{-1, base + ".out", base + ".error"};
+  started.process = ::fork();
+  if (started.process == 0) become(name, arguments, setting, started);
+  return started;
+}
+
+Ended wait_for(const Started& started) {
+  int status = 0;
+  ::waitpid(started.process, &status, 0);
+  Ended ended{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read(started.out), read(started.error)};
+  fs::remove(started.out);
+  fs::remove(started.error);
+  return ended;
+}
+
+Ended run(const std::string& name, const Words& arguments, const Setting& setting) {
+  return wait_for(start(name, arguments, setting));
+}
+
+Experiment::Experiment() {
+  std::string name = fs::temp_directory_path() / "atp-runs-XXXXXX";
+  path = ::mkdtemp(name.data());
+  write("recipe.yaml", recipe);
+  for (const auto& [task, first, second] :
+       {std::tuple{"taste", "sweet", "bitter"}, std::tuple{"mood", "cheerful", "gloomy"}}) {
+    write(std::string(task) + "/train.jsonl", rows(first, second, 8));
+    write(std::string(task) + "/validation.jsonl", rows(first, second, 4));
+    write(std::string(task) + "/test.jsonl", rows(first, second, 5));
+  }
+}
+
+Experiment::~Experiment() { fs::remove_all(path); }
+
+std::string Experiment::write(const std::string& name, const std::string& text) const {
+  fs::create_directories(fs::path(*this / name).parent_path());
+  std::ofstream(*this / name, std::ios::binary) << text;
+  return *this / name;
+}
+
+Ended Experiment::atp_run(Words arguments, const std::string& out, Setting setting) const {
+  Words words{*this / "recipe.yaml", "--out", *this / out, "--device", "cpu"};
+  if (std::find(arguments.begin(), arguments.end(), "--threads") == arguments.end())
+    words.insert(words.end(), {"--threads", "1"});
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return run(program("atp-run"), words, setting);
+}
+
+atp::Value Experiment::plan(const Words& arguments, const std::string& out) const {
+  Words words{"--dry-run", "--json"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  const Ended ended = atp_run(words, out);
+  INFO(ended.error);
+  REQUIRE(ended.status == 0);
+  return atp::parse_json(ended.out, "plan");
+}
+
+std::map<std::string, std::string> Experiment::states(const Words& arguments, const std::string& out) const {
+  std::map<std::string, std::string> states;
+  for (const auto& step : plan(arguments, out).at("steps").items())
+    states[step.at("title").text()] = step.at("state").text();
+  return states;
+}
+
+std::map<std::string, std::string> Experiment::exact_files(const std::string& out) const {
+  std::map<std::string, std::string> files;
+  const fs::path steps = fs::path(*this / out) / "steps";
+  for (const auto& entry : fs::recursive_directory_iterator(steps)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string name = fs::relative(entry.path(), steps).string();
+    for (const char* kind : {"/checkpoint/", "/metrics.jsonl", "/predictions.jsonl", "/result.json", "/state/"})
+      if (contains(name, kind)) files[name] = read(entry.path());
+  }
+  return files;
+}
+
+}  // namespace runs
