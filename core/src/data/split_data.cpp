@@ -14,6 +14,9 @@ SplitData split_data(const TaskData& data, const SplitRequest& request,
   const auto scorer = std::make_shared<const Scorer>(registry, data, examples);
   split.score = [scorer](const std::vector<std::string>& predictions) { return scorer->score(predictions); };
   split.decode = [tokenizer](const std::vector<std::int32_t>& ids) { return tokenizer->decode(ids); };
+  auto texts = std::make_shared<std::vector<std::pair<std::string, std::string>>>();
+  for (const auto& example : examples) texts->emplace_back(example.source, example.target);
+  split.texts = [texts](std::int64_t row) { return texts->at(static_cast<std::size_t>(row)); };
   return split;
 }
 
