@@ -30,7 +30,7 @@ struct ATP_EXPORT Start {
 };
 
 // A trained tensor. `value` is undefined until the run starts: a plan needs names and shapes alone.
-struct Parameter {
+struct ATP_EXPORT Parameter {
   using Initial = std::function<at::Tensor(const Start&, const Parameter&)>;  // a tensor of `shape`, on any device
 
   std::string name;
@@ -49,7 +49,7 @@ ATP_EXPORT Parameter::Initial zeros();
 ATP_EXPORT Parameter::Initial ones();
 ATP_EXPORT Parameter::Initial normal(double deviation);  // its own stream, by the parameter's name
 // A prompt [m, d], or several [N, m, d], of embeddings of frequent pieces drawn without replacement: equal rows would
-// tie in a max-pool. Throws RecipeError where there are fewer pieces than m.
+// tie in a max-pool. Throws RecipeError where there are fewer pieces than m, on the meta device (for a plan) too.
 ATP_EXPORT Parameter::Initial vocabulary();
 }  // namespace initial
 

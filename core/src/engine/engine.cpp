@@ -49,7 +49,11 @@ class TorchEngine final : public Engine {
   }
 
   TrainedCount count(const ModelJob& model) override {
-    return translated([&] { return count_of(builder_.outline(model), model.tasks.size()); });
+    return translated([&] {
+      const auto outline = builder_.outline(model);
+      builder_.try_first_values(model, outline);
+      return count_of(outline, model.tasks.size());
+    });
   }
 
   StepResult train(const TrainJob& job, const Control& control) override {

@@ -63,6 +63,16 @@ Model ModelBuilder::outline(const ModelJob& job) const {
   return model;
 }
 
+void ModelBuilder::try_first_values(const ModelJob& job, const Model& outline) const {
+  if (!outline.method) return;
+  const auto first = start(job, outline);
+  for (const auto* parameter : std::as_const(*outline.method).parameters()) {
+    const bool is_given =
+        (job.start_from && parameter->name == "prompt") || (job.attention_from && parameter->group == "attention");
+    if (parameter->initial && !is_given) parameter->initial(first, *parameter);
+  }
+}
+
 std::shared_ptr<Backbone> ModelBuilder::backbone(const ModelJob& job, bool own_copy) {
   const auto make = [&] {
     return registry_.make<Backbone>(job.backbone.backbone.name, request(job.backbone, device_),
@@ -90,7 +100,7 @@ Model ModelBuilder::model(const ModelJob& job) {
 
 Start ModelBuilder::start(const ModelJob& job, const Model& model) const {
   Start start{.seed = job.seed,
-              .device = device_,
+              .device = model.device,
               .precision = job.backbone.precision == "float64" ? at::kDouble : at::kFloat,
               .backbone = model.backbone.get()};
   start.frequent_pieces = job.frequent_pieces;

@@ -60,12 +60,14 @@ Batches::Batches(std::vector<SplitData> splits, const std::string& order, std::i
 }
 
 void Batches::arrange(std::int64_t epoch) {
-  const auto seed = static_cast<std::uint32_t>(derive_seed(seed_, "order", static_cast<std::uint64_t>(epoch)));
+  const auto seed_of = [&](const char* purpose) {
+    return static_cast<std::uint32_t>(derive_seed(seed_, purpose, static_cast<std::uint64_t>(epoch)));
+  };
   std::vector<ExampleNumber> ordered;
   if (order_ == "file") {
     ordered = examples_;
   } else {
-    for (const auto place : permutation(examples(), seed))
+    for (const auto place : permutation(examples(), seed_of("order")))
       ordered.push_back(examples_[static_cast<std::size_t>(place)]);
   }
   batches_.clear();
@@ -85,7 +87,7 @@ void Batches::arrange(std::int64_t epoch) {
   }
   if (order_ == "by_length") {
     auto shuffled = batches_;
-    const auto places = permutation(per_epoch(), seed ^ 0x9e3779b9U);
+    const auto places = permutation(per_epoch(), seed_of("order of batches"));
     for (std::size_t i = 0; i < places.size(); ++i)
       shuffled[i] = std::move(batches_[static_cast<std::size_t>(places[i])]);
     batches_ = std::move(shuffled);

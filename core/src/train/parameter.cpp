@@ -89,6 +89,7 @@ Parameter::Initial vocabulary() {
           " tokens long and starts from that many different pieces of the vocabulary; the tokenizer has " +
           std::to_string(pieces) +
           " frequent ones; give a prompt_length of at most that, or start_from another prompt");
+    if (start.device.is_meta()) return at::empty(parameter.shape, at::TensorOptions(at::kMeta));
     const auto stream = start.stream("initial:" + parameter.name);
     const auto ids = at::tensor(start.frequent_pieces, at::kLong);
     std::vector<at::Tensor> draws;

@@ -17,9 +17,9 @@ constexpr std::int64_t version = 1;
 
 std::string path_in(const std::string& folder) { return folder + "/state/state.safetensors"; }
 
-// A fingerprint of all bytes, so that a damaged file is noticed.
-std::string digest(const std::map<std::string, at::Tensor>& tensors) {
-  std::uint64_t hash = 0;
+// A fingerprint of all that is saved, so that a damaged file is noticed.
+std::string digest(const std::string& text, const std::map<std::string, at::Tensor>& tensors) {
+  std::uint64_t hash = derive_seed(0, text);
   for (const auto& [name, tensor] : tensors)
     hash = derive_seed(derive_seed(hash, name), {static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
   return std::to_string(hash);
@@ -57,7 +57,9 @@ Best to_best(const Value& value) {
 TrainingState read_state(const std::string& path) {
   const TensorFile file(path);
   const auto text = file.metadata().find("state");
-  if (text == file.metadata().end()) throw FormatError(path + " is no training state: its metadata has no 'state'");
+  const auto written = file.metadata().find("digest");
+  if (text == file.metadata().end() || written == file.metadata().end())
+    throw FormatError(path + " is no training state: its metadata has no 'state' and 'digest'");
   const auto value = parse_json(text->second, path);
   if (value.at("version").integer() != version) throw FormatError(path + " was written by another version of atp");
   TrainingState state{.identity = value.at("identity").text(),
@@ -69,8 +71,8 @@ TrainingState read_state(const std::string& path) {
                       .metrics_length = static_cast<std::size_t>(value.at("metrics_length").integer())};
   if (const auto* best = value.find("best"); best && !best->is_null()) state.best = to_best(*best);
   for (const auto& entry : file.entries()) state.tensors.emplace(entry.name, file.tensor(entry).clone());
-  if (digest(state.tensors) != value.at("digest").text())
-    throw FormatError(path + " is damaged: its tensors are not those that were written");
+  if (digest(text->second, state.tensors) != written->second)
+    throw FormatError(path + " is damaged: it does not hold what was written");
   return state;
 }
 
@@ -89,9 +91,9 @@ void save_state(const std::string& folder, const TrainingState& state) {
   value.set("without_better", state.without_better);
   value.set("best", state.best ? to_value(*state.best) : Value());
   value.set("metrics_length", static_cast<std::int64_t>(state.metrics_length));
-  value.set("digest", digest(tensors));
   std::filesystem::create_directories(folder + "/state");
-  write_tensors(path_in(folder), tensors, {{"state", to_json(value)}});
+  const auto text = to_json(value);
+  write_tensors(path_in(folder), tensors, {{"state", text}, {"digest", digest(text, tensors)}});
 }
 
 std::optional<TrainingState> load_state(const std::string& folder, const std::string& identity) {
