@@ -1,0 +1,336 @@
+#include "engine/engine.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/allclose.h>
+
+#include <sstream>
+
+#include "atp/safetensors.h"
+#include "tests/unit/train/experiment.h"
+
+namespace {
+
+std::unique_ptr<atp::Engine> make_engine(int threads = 1, atp::DeviceReport* report = nullptr) {
+  atp::DeviceReport ignored;
+  return std::unique_ptr<atp::Engine>(atp_make_engine({.device = "cpu", .threads = threads, .libtorch = {}},
+                                                      all_plugins(), report ? *report : ignored));
+}
+
+atp::ModelJob model_job(const std::string& method = "prompt_tuning", std::vector<std::string> tasks = {"one"}) {
+  atp::ModelJob job;
+  job.backbone.backbone = {"small", checked("backbone", "small")};
+  job.backbone.random_seed = 5;
+  job.method.name = method;
+  auto given = atp::Value::map();
+  if (method != "fine_tuning") given.set("prompt_length", 3);
+  if (method == "attempt") {
+    given.set("source_prompts", "sources");
+    job.combiner = {"attempt", checked("combiner", "attempt", options({{"rank", 4}}))};
+  }
+  job.method.options = checked("method", method, given);
+  job.tasks = std::move(tasks);
+  for (std::int32_t id = 3; id < 12; ++id) job.frequent_pieces.push_back(id);
+  job.seed = 42;
+  return job;
+}
+
+atp::TrainJob train_job(const Folder& folder, const atp::ModelJob& model) {
+  atp::TrainJob job;
+  job.model = model;
+  for (std::size_t i = 0; i < model.tasks.size(); ++i) {
+    job.train.push_back(made_split(model.tasks[i], static_cast<std::int64_t>(i), 13));
+    job.validation.push_back(made_split(model.tasks[i], static_cast<std::int64_t>(i), 9, 1));
+  }
+  job.settings = {
+      .learning_rate = 0.3, .weight_decay = 1e-5, .warmup_updates = 2, .batch_size = 4, .accumulation = 2, .epochs = 4};
+  job.folder = folder.path();
+  job.identity = "step";
+  return job;
+}
+
+const std::vector<std::string> exact = {"metrics.jsonl", "predictions.jsonl", "checkpoint/tensors.safetensors",
+                                        "checkpoint/method.json"};
+
+std::map<std::string, std::string> bytes_of(const Folder& folder) {
+  std::map<std::string, std::string> bytes;
+  for (const auto& name : exact)
+    if (std::filesystem::exists(folder / name)) bytes[name] = contents(folder / name);
+  return bytes;
+}
+
+// Control that says stop once an update is done, or once an evaluation begins.
+struct Stop {
+  std::atomic<bool> flag = false;
+  atp::Control control;
+  Stop(const std::string& phase, std::int64_t update) {
+    control.stop = &flag;
+    control.progress = [this, phase, update](const atp::Progress& progress) {
+      if (progress.phase == phase && progress.update >= update) flag = true;
+    };
+  }
+};
+
+std::vector<atp::Value> lines_of(const std::string& path) {
+  std::vector<atp::Value> lines;
+  std::istringstream text(contents(path));
+  for (std::string line; std::getline(text, line);) lines.push_back(atp::parse_json(line, path));
+  return lines;
+}
+
+atp::ResultFile result_in(const Folder& folder, const std::string& name = "other", const std::string& task = "") {
+  return {.name = name, .file = folder / "checkpoint/tensors.safetensors", .task = task};
+}
+
+}  // namespace
+
+TEST_CASE("a training leaves metrics, predictions of the best state, and a checkpoint that scores the same") {
+  const auto engine = make_engine();
+  for (const auto* method : {"prompt_tuning", "fine_tuning"}) {
+    CAPTURE(method);
+    const Folder folder, scored;
+    const auto job = train_job(folder, model_job(method));
+    const auto result = engine->train(job, {});
+    CHECK(result.finished);
+    CHECK(result.updates == 16);
+    CHECK(result.resumed_at == 0);
+    REQUIRE(result.scores.size() == 1);
+    CHECK(result.trained.parameters == (std::string(method) == "fine_tuning" ? 12 * 6 + 3 * 36 : 18));
+
+    std::vector<double> validations;
+    std::int64_t update = 0;
+    for (const auto& line : lines_of(folder / "metrics.jsonl")) {
+      if (const auto* validation = line.find("validation"))
+        validations.push_back(validation->at("accuracy").number());
+      else
+        CHECK(line.at("update").integer() == ++update);
+    }
+    CHECK(update == 16);
+    REQUIRE(validations.size() == 4);
+    const auto best = std::max_element(validations.begin(), validations.end());
+    CHECK(result.best_epoch == static_cast<double>(best - validations.begin() + 1));  // the earliest of equal ones
+    CHECK(result.scores[0].second[0].second == doctest::Approx(*best));
+
+    const auto evaluated = engine->evaluate({.model = job.model,
+                                             .result = result_in(folder),
+                                             .splits = job.validation,
+                                             .batch_size = 4,
+                                             .folder = scored.path()},
+                                            {});
+    CHECK(evaluated.scores == result.scores);
+    CHECK(contents(scored / "predictions.jsonl") == contents(folder / "predictions.jsonl"));
+  }
+}
+
+TEST_CASE("stopped anywhere and started again, a training ends with the same bytes") {
+  for (const auto* method : {"prompt_tuning", "attempt", "fine_tuning"}) {
+    CAPTURE(method);
+    const Folder source_folder, straight;
+    const auto engine = make_engine();
+    engine->train(train_job(source_folder, model_job()), {});
+    auto model = model_job(method, std::string(method) == "attempt" ? std::vector<std::string>{"one", "two"}
+                                                                    : std::vector<std::string>{"one"});
+    if (std::string(method) == "attempt")
+      model.source_prompts = {result_in(source_folder, "sources.one"), result_in(source_folder, "sources.two")};
+    const auto expected = engine->train(train_job(straight, model), {});
+    REQUIRE(bytes_of(straight).size() == exact.size());
+    for (const auto& [phase, update] :
+         {std::pair("train", 1), {"train", 4}, {"train", 7}, {"train", 12}, {"validation", 4}, {"train", 16}}) {
+      CAPTURE(phase);
+      CAPTURE(update);
+      const Folder folder;
+      const auto job = train_job(folder, model);
+      Stop stop(phase, update);
+      const auto first = make_engine()->train(job, stop.control);
+      CHECK_FALSE(first.finished);
+      CHECK_FALSE(std::filesystem::exists(folder / "checkpoint"));
+      // What was written after the last state is no part of the run.
+      std::ofstream(folder / "metrics.jsonl", std::ios::app) << "{\"update\": 99}\n";
+      const auto second = make_engine()->train(job, {});
+      CHECK(second.finished);
+      CHECK(second.resumed_at == first.updates);
+      CHECK(second.scores == expected.scores);
+      CHECK(second.best_update == expected.best_update);
+      CHECK((bytes_of(folder) == bytes_of(straight)));
+    }
+  }
+}
+
+TEST_CASE("a finished training whose caller died before its own record gives the same result at once") {
+  const Folder folder;
+  const auto job = train_job(folder, model_job());
+  const auto engine = make_engine();
+  const auto first = engine->train(job, {});
+  const auto bytes = bytes_of(folder);
+  const auto again = engine->train(job, {});
+  CHECK(again.resumed_at == first.updates);
+  CHECK(again.finished);
+  CHECK(again.scores == first.scores);
+  CHECK(again.best_update == first.best_update);
+  CHECK((bytes_of(folder) == bytes));
+}
+
+TEST_CASE("a damaged state: the training starts over and ends the same") {
+  const Folder folder, straight;
+  const auto job = train_job(folder, model_job());
+  const auto engine = make_engine();
+  engine->train(train_job(straight, model_job()), {});
+  Stop stop("train", 5);
+  engine->train(job, stop.control);
+  std::filesystem::resize_file(folder / "state/state.safetensors", 100);
+  const auto result = engine->train(job, {});
+  CHECK(result.resumed_at == 0);
+  CHECK((bytes_of(folder) == bytes_of(straight)));
+}
+
+TEST_CASE("a resumed training takes over the number of threads, and gives it back") {
+  const Folder folder;
+  const auto job = train_job(folder, model_job());
+  Stop stop("train", 5);
+  make_engine(1)->train(job, stop.control);
+  const auto engine = make_engine(2);
+  CHECK(at::get_num_threads() == 2);
+  int seen = 0;
+  engine->train(job, {.stop = nullptr, .progress = [&](const atp::Progress&) { seen = at::get_num_threads(); }});
+  CHECK(seen == 1);
+  CHECK(at::get_num_threads() == 2);
+}
+
+TEST_CASE("without validation data the last state is the result; patience ends a training") {
+  const Folder folder, patient;
+  auto job = train_job(folder, model_job());
+  job.validation.clear();
+  const auto engine = make_engine();
+  const auto result = engine->train(job, {});
+  CHECK(result.best_update == 16);
+  CHECK(result.scores.empty());
+  CHECK_FALSE(std::filesystem::exists(folder / "predictions.jsonl"));
+
+  job = train_job(patient, model_job());
+  job.validation[0].score = [](const std::vector<std::string>&) { return atp::Scores{{"accuracy", 50}}; };
+  job.settings.patience = 2;
+  const auto early = engine->train(job, {});
+  CHECK(early.finished);
+  CHECK(early.best_epoch == 1);
+  CHECK(early.updates == 3 * 4);
+}
+
+TEST_CASE("a mixture is chosen by the mean of its tasks' first metrics, and evaluated every n updates") {
+  const Folder folder;
+  auto job = train_job(folder, model_job("prompt_tuning", {"one", "two"}));
+  job.settings.epochs = 0;
+  job.settings.updates = 10;
+  job.settings.evaluate_every = 4;
+  int call = 0;
+  const double one[] = {10, 60, 50}, two[] = {50, 20, 20};
+  job.validation[0].score = [&](const auto&) { return atp::Scores{{"accuracy", one[call]}, {"f1", 0}}; };
+  job.validation[1].score = [&](const auto&) { return atp::Scores{{"accuracy", two[call++]}}; };
+  const auto result = make_engine()->train(job, {});
+  CHECK(call == 3);  // after 4, 8 and 10 updates
+  CHECK(result.best_update == 8);
+  CHECK(result.scores[0].second[0].second == 60);
+  CHECK(result.scores[1].second[0].second == 20);
+}
+
+TEST_CASE("attempt starts from other results: prompts of the task that is named, and attention layers") {
+  const Folder sources, pretrained, folder;
+  const auto engine = make_engine();
+  engine->train(train_job(sources, model_job()), {});
+  auto model = model_job("attempt", {"one", "two"});
+  model.source_prompts = {result_in(sources, "sources.a"), result_in(sources, "sources.b")};
+  engine->train(train_job(pretrained, model), {});
+
+  model.start_from = result_in(pretrained, "pretrained", "two");
+  model.attention_from = result_in(pretrained, "pretrained");
+  auto job = train_job(folder, model);
+  job.settings.learning_rate = 0;
+  engine->train(job, {});
+  const atp::TensorFile before(pretrained / "checkpoint/tensors.safetensors"),
+      after(folder / "checkpoint/tensors.safetensors");
+  CHECK(after.tensor("prompt")[0].equal(before.tensor("prompt")[1]));
+  CHECK(after.tensor("prompt")[1].equal(before.tensor("prompt")[1]));
+  for (const auto* name :
+       {"attention.down.weight", "attention.up.weight", "attention.norm.weight", "attention.norm.bias"})
+    CHECK(after.tensor(name).equal(before.tensor(name)));
+  CHECK(after.tensor("source_prompts")[1].equal(
+      atp::TensorFile(sources / "checkpoint/tensors.safetensors").tensor("prompt")));
+
+  job.model.start_from->task = "three";
+  std::filesystem::remove_all(folder / "state");
+  CHECK(contains(message_of([&] { engine->train(job, {}); }), "its tasks are one, two, and not 'three'"));
+  job.model.start_from.reset();
+  job.model.attention_from = result_in(sources, "sources.a");
+  CHECK(contains(message_of([&] { engine->train(job, {}); }), "'sources.a': there is no tensor 'attention."));
+}
+
+TEST_CASE("steps share one frozen backbone, which no training changes; fine-tuning has its own") {
+  const Folder tuned, fine, scored, scored_again;
+  const auto engine = make_engine();
+  auto untouched = model_job();
+  untouched.method = {};
+  const auto split = made_split("one", 0, 9);
+  const auto evaluate = [&](const Folder& folder) {
+    engine->evaluate({.model = untouched, .result = {}, .splits = {split}, .batch_size = 4, .folder = folder.path()},
+                     {});
+    return contents(folder / "predictions.jsonl");
+  };
+  const auto before = evaluate(scored);
+  engine->train(train_job(tuned, model_job()), {});
+  engine->train(train_job(fine, model_job("fine_tuning")), {});
+  CHECK(evaluate(scored_again) == before);
+}
+
+TEST_CASE("counts come from shapes alone") {
+  const auto engine = make_engine();
+  auto model = model_job("attempt", {"one", "two"});
+  model.source_prompts.resize(3);
+  const auto count = engine->count(model);
+  CHECK(count.parameters == 2 * 18 + 2 * 4 * 6 + 12);
+  CHECK(count.parameters_per_task == 18 + (2 * 4 * 6 + 12) / 2.0);
+  CHECK(count.backbone_parameters == 12 * 6 + 3 * 36);
+  CHECK((count.groups == std::vector<std::string>{"prompt", "attention"}));
+  model.frequent_pieces.resize(2);
+  CHECK(contains(message_of([&] { engine->count(model); }), "'prompt' is 3 tokens long"));
+  model.start_from = atp::ResultFile{.name = "later", .file = "not there yet", .task = ""};
+  CHECK(engine->count(model).parameters == count.parameters);
+}
+
+TEST_CASE("another device's half-done step, an unknown device or precision, a checkpoint of another method") {
+  CHECK(contains(message_of([] {
+                   atp::DeviceReport report;
+                   atp_make_engine({.device = "gpu", .threads = 1, .libtorch = {}}, all_plugins(), report);
+                 }),
+                 "--device is 'gpu'; expected auto, cpu, cuda or cuda:N"));
+  atp::DeviceReport report;
+  const auto engine = make_engine(1, &report);
+  CHECK(report.device == "cpu");
+  CHECK(report.threads == 1);
+  CHECK(report.libtorch_version.rfind("2.", 0) == 0);
+
+  const Folder folder, scored;
+  auto job = train_job(folder, model_job());
+  engine->train(job, {});
+  auto other = model_job("attempt");
+  other.source_prompts = {result_in(folder)};
+  const auto message = message_of([&] {
+    engine->evaluate({.model = other,
+                      .result = result_in(folder, "target.one"),
+                      .splits = job.validation,
+                      .batch_size = 4,
+                      .folder = scored.path()},
+                     {});
+  });
+  CHECK(contains(message, "result 'target.one'"));
+  job.model.backbone.precision = "float16";
+  std::filesystem::remove_all(folder / "state");
+  CHECK(contains(message_of([&] { engine->train(job, {}); }), "expected float32, bfloat16 or float64"));
+}
+
+TEST_CASE("a loss that is not finite stops the step") {
+  const Folder folder;
+  auto job = train_job(folder, model_job());
+  job.settings.learning_rate = std::numeric_limits<double>::infinity();
+  job.settings.checkpoint_every = 1;
+  const auto message = message_of([&] { make_engine()->train(job, {}); });
+  CHECK(contains(message, "its examples: task 'one' rows "));
+  CHECK_FALSE(std::filesystem::exists(folder / "checkpoint"));
+}
