@@ -52,9 +52,9 @@ struct Losses {
 struct Site {
   enum class Kind {
     linear,    // input [B, L, in] and output [B, L, out] of a linear map
-    keys,      // an attention's keys after projection [B, L, heads · d_kv]; may grow along L (prefixes)
+    keys,      // an attention's keys [B, L, heads · d_kv]; may grow in front (a prefix: open to all, no position bias)
     values,    // the same for its values
-    sublayer,  // a sublayer's output [B, L, d] before the residual addition
+    sublayer,  // a sublayer's output [B, L, d] before dropout and the residual addition, from what it is added to
     norm,      // a layer norm's input and output [B, L, d]
   };
   std::string name;  // the checkpoint's name of the module: "encoder.block.0.layer.0.SelfAttention.q"

@@ -185,6 +185,9 @@ TEST_CASE("the head is lm_head where the file has one, scaled by the config's ru
   copy.write(tensors);
   CHECK_FALSE(by_name(load_folder(copy.folder())).count("lm_head.weight"));
   CHECK(at::equal(losses(load_folder(copy.folder())), tied));
+  copy.change_config("\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false");  // equal, yet two
+  CHECK(by_name(load_folder(copy.folder())).count("lm_head.weight"));
+  copy.change_config("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
 
   tensors["lm_head.weight"] = tensors["shared.weight"] * 2;
   copy.write(tensors);
@@ -220,13 +223,16 @@ TEST_CASE("training in place never reaches the file") {
 TEST_CASE("random weights depend on seed and name alone, and start as transformers' do") {
   const auto first = by_name(make("tiny", 1)), again = by_name(make("tiny", 1)), other = by_name(make("tiny", 2));
   for (const auto& [name, weight] : first) {
-    CAPTURE(name);
+    const std::string key(name);
+    CAPTURE(key);
     CHECK(at::equal(weight, again.at(name)));
     if (name.find("layer_norm") == std::string::npos)
       CHECK_FALSE(at::equal(weight, other.at(name)));
     else
       CHECK(weight.eq(1).all().item<bool>());
   }
+  const std::string attention = "encoder.block.0.layer.0.SelfAttention.";  // one shape, one deviation, two names
+  CHECK_FALSE(at::equal(first.at(attention + "k.weight"), first.at(attention + "v.weight")));
   // The same tensor in a model with another vocabulary.
   const auto larger = by_name(make("tiny", 1, 200));
   CHECK(at::equal(larger.at("decoder.block.1.layer.2.DenseReluDense.wi.weight"),
@@ -242,7 +248,8 @@ TEST_CASE("random weights depend on seed and name alone, and start as transforme
       {"decoder.block.3.layer.2.DenseReluDense.wi.weight", std::pow(512, -0.5)},
       {"decoder.block.3.layer.2.DenseReluDense.wo.weight", std::pow(2048, -0.5)}};
   for (const auto& [name, deviation] : deviations) {
-    CAPTURE(name);
+    const std::string key(name);
+    CAPTURE(key);
     CHECK(small.at(name).to(at::kDouble).std().item<double>() == doctest::Approx(deviation).epsilon(0.02));
   }
 }
@@ -254,7 +261,8 @@ TEST_CASE("the published shapes have the published sizes, on the meta device wit
       {"11b", 11307321344},    {"v1_1-small", 76961152},  {"v1_1-base", 247577856}, {"v1_1-large", 783150080},
       {"v1_1-xl", 2849757184}, {"v1_1-xxl", 11135332352}, {"t5-small", 60506624}};
   for (const auto& [name, size] : sizes) {
-    CAPTURE(name);
+    const std::string key(name);
+    CAPTURE(key);
     const T5 model = make(name, 0, 32128, at::kMeta);
     CHECK(count(model) == size);
     CHECK(model.weights().front().second.is_meta());

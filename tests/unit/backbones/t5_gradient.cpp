@@ -90,12 +90,13 @@ TEST_CASE("the gradient in every weight is the slope of the losses") {
   losses_of(model, with_gradient).sum().backward();
   const at::NoGradGuard no_gradient;
   for (auto [name, weight] : model.weights()) {
-    CAPTURE(name);
+    const std::string key(name);
+    CAPTURE(key);
     REQUIRE(weight.grad().defined());
     const at::Tensor start = weight.clone();
     const at::Tensor step = at::randn(start.sizes(), at::detail::createCPUGenerator(3), start.options()) * 1e-5;
-    const auto at_offset = [&](double factor) {
-      weight.copy_(start + step * factor);
+    const auto at_offset = [&, changed = weight](double factor) {
+      changed.copy_(start + step * factor);
       return losses_of(model, make_example(model, rows, label_rows)).sum().item<double>();
     };
     const double slope = (at_offset(1) - at_offset(-1)) / 2;

@@ -86,7 +86,8 @@ TEST_CASE("a file by the safetensors package is read") {
   const auto expected = golden_tensors();
   CHECK(file.entries().size() == expected.size());
   for (const auto& [name, tensor] : expected) {
-    CAPTURE(name);
+    const std::string key(name);
+    CAPTURE(key);
     const at::Tensor found = file.tensor(name);
     CHECK((found.scalar_type() == tensor.scalar_type()));
     CHECK(found.sizes() == tensor.sizes());
@@ -186,7 +187,8 @@ TEST_CASE("every bad file has its message") {
        "__metadata__ 'a' is 1; expected a text"},
   };
   for (const auto& [name, bytes, expected] : cases) {
-    CAPTURE(name);
+    const std::string key(name);
+    CAPTURE(key);
     const std::string path = folder.file("bad.safetensors");
     write(path, bytes);
     const std::string message = message_for(path);
