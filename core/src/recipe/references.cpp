@@ -2,6 +2,7 @@
 #include <boost/filesystem.hpp>
 #include <functional>
 #include <map>
+#include <ranges>
 
 #include "recipe/resolver.h"
 #include "recipe/words.h"
@@ -12,6 +13,7 @@ namespace {
 
 std::vector<std::string> names_of(const std::deque<DeclaredStep>& steps) {
   std::vector<std::string> names;
+  names.reserve(steps.size());
   for (const auto& step : steps) names.push_back(step.name);
   return names;
 }
@@ -150,6 +152,7 @@ std::vector<Input> References::inputs(const Value& value, const std::string& rol
   auto found = results(value, role, {"train"});
   if (role == "source_prompts" || found.size() < 2) return found;
   std::vector<std::string> titles;
+  titles.reserve(found.size());
   for (const auto& input : found) titles.push_back(title_of(input.step, input.item));
   problems_.add(value.origin, "'" + role + "': step '" + value.text() + "' makes " + std::to_string(found.size()) +
                                   " results; expected one of: " + joined(titles));
@@ -226,11 +229,11 @@ std::vector<Step> select_steps(std::vector<Step> steps, const std::vector<std::s
       problems.add({"--only " + name}, "no such step; there are: " + joined(titles));
   }
   std::vector<Step> selected;
-  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {  // readers stand after what they read
-    if (!contains(wanted, step->name) && !contains(wanted, step->title())) continue;
-    for (const auto& input : step->inputs)
+  for (auto& step : std::views::reverse(steps)) {  // readers stand after what they read
+    if (!contains(wanted, step.name) && !contains(wanted, step.title())) continue;
+    for (const auto& input : step.inputs)
       if (input.file.empty()) wanted.push_back(title_of(input.step, input.item));
-    selected.push_back(std::move(*step));
+    selected.push_back(std::move(step));
   }
   std::reverse(selected.begin(), selected.end());
   return selected;

@@ -311,9 +311,9 @@ Value Resolver::report_axes(const Value& said, const std::string& key, const Val
   if (said.is_null()) return fallback;
   std::vector<std::string> known;
   for (const auto& label : trial_.labels) known.push_back(label.first);
-  for (const char* word : {"task", "step", "method", "combiner", "metric", "split"}) known.push_back(word);
-  const Value list = as_list(said);
-  for (const auto& item : list.items()) {
+  for (const char* word : {"task", "step", "method", "combiner", "metric", "split"}) known.emplace_back(word);
+  Value list = as_list(said);
+  for (const auto& item : std::as_const(list).items()) {
     const std::string nearest = item.is_text() ? did_you_mean(item.text(), known) : "";
     if (!item.is_text())
       problems_.add(item.origin, "'" + key + "': found " + found_text(item) + ", expected the name of an axis");
