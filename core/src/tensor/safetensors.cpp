@@ -106,11 +106,12 @@ TensorFile::Entry read_entry(const std::string& path, const std::string& name, c
   std::int64_t bytes = static_cast<std::int64_t>(c10::elementSize(entry.type));
   bool overflow = false, empty = false;
   for (const Value& size : shape.items()) {
-    entry.shape.push_back(count_in(size, path, where + "a size in its shape"));
-    empty = empty || entry.shape.back() == 0;
-    overflow = overflow || __builtin_mul_overflow(bytes, entry.shape.back(), &bytes);
+    const std::int64_t count = count_in(size, path, where + "a size in its shape");
+    entry.shape.push_back(count);
+    empty = empty || count == 0;
+    overflow = overflow || __builtin_mul_overflow(bytes, std::max<std::int64_t>(count, 1), &bytes);
   }
-  if (overflow && !empty) fail(path, where + "shape " + list_text(entry.shape) + " is larger than any memory");
+  if (overflow) fail(path, where + "shape " + list_text(entry.shape) + " is larger than any memory");
   if (empty) bytes = 0;
 
   const Value& offsets = member(value, "data_offsets", path, name);
@@ -131,6 +132,7 @@ TensorFile::Entry read_entry(const std::string& path, const std::string& name, c
 // Every byte of the data belongs to one tensor.
 void check_layout(const std::string& path, const std::vector<TensorFile::Entry>& entries, std::size_t data_size) {
   std::vector<const TensorFile::Entry*> order;
+  order.reserve(entries.size());
   for (const auto& entry : entries) order.push_back(&entry);
   std::sort(order.begin(), order.end(),
             [](auto* a, auto* b) { return std::tie(a->begin, a->end) < std::tie(b->begin, b->end); });
@@ -263,9 +265,10 @@ void write_tensors(const std::string& path, const std::map<std::string, at::Tens
   std::size_t offset = 0;
   for (const auto& [name, tensor] : ordered) {
     const std::size_t end = offset + tensor.nbytes();
-    header += (header.empty() ? "" : ",") + to_json(Value(name)) + ":{\"dtype\":\"" +
-              types[place_of(tensor.scalar_type())].first + "\",\"shape\":" + list_text(tensor.sizes()) +
-              ",\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(end) + "]}";
+    if (!header.empty()) header += ',';
+    header += to_json(Value(name)) + ":{\"dtype\":\"" + types[place_of(tensor.scalar_type())].first +
+              "\",\"shape\":" + list_text(tensor.sizes()) + ",\"data_offsets\":[" + std::to_string(offset) + "," +
+              std::to_string(end) + "]}";
     if (tensor.nbytes() > 0) parts.emplace_back(static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes());
     offset = end;
   }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -278,6 +279,19 @@ TEST_CASE("the published shapes have the published sizes, on the meta device wit
     }
     CHECK(meta.sites().size() == real.sites().size());
   }
+}
+
+TEST_CASE("t5-base's own config.json") {
+  const char* shared = std::getenv("ATP_SHARED");
+  const std::string path =
+      std::string(shared ? shared : ATP_SOURCE_DIR "/../shared") + "/fixtures/hf_configs/t5-base.config.json";
+  if (!std::filesystem::exists(path)) {
+    MESSAGE("skipped: no " << path);
+    return;
+  }
+  const T5 model = make(path, 0, 32100, at::kMeta);
+  CHECK(count(model) == 222903552);
+  CHECK(model.shape().dropout == 0.1);
 }
 
 TEST_CASE("a random shape is a known name or a config.json with room for the tokenizer's pieces") {

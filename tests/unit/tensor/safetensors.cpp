@@ -174,6 +174,8 @@ TEST_CASE("every bad file has its message") {
       {"size not a number", file_of(R"({"x":{"dtype":"F32","shape":["2"],"data_offsets":[0,8]}})", 8), "\"2\"; exp"},
       {"sizes overflow", file_of(R"({"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0),
        "larger than any"},
+      {"sizes overflow around a zero",
+       file_of(R"({"x":{"dtype":"F32","shape":[0,4611686018427387904],"data_offsets":[0,0]}})", 0), "larger than any"},
       {"one offset", file_of(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[8]}})", 8), "expected [begin, end]"},
       {"offsets backwards", file_of(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8), "end before they"},
       {"beyond the data", file_of("{\"x\":{" + x + "}}", 7), "ends at byte 8 of the data, the file holds 7"},
