@@ -2,7 +2,6 @@
 #include <boost/filesystem.hpp>
 #include <functional>
 #include <map>
-#include <ranges>
 
 #include "recipe/resolver.h"
 #include "recipe/words.h"
@@ -229,7 +228,8 @@ std::vector<Step> select_steps(std::vector<Step> steps, const std::vector<std::s
       problems.add({"--only " + name}, "no such step; there are: " + joined(titles));
   }
   std::vector<Step> selected;
-  for (auto& step : std::views::reverse(steps)) {  // readers stand after what they read
+  std::reverse(steps.begin(), steps.end());  // readers stand after what they read
+  for (auto& step : steps) {
     if (!contains(wanted, step.name) && !contains(wanted, step.title())) continue;
     for (const auto& input : step.inputs)
       if (input.file.empty()) wanted.push_back(title_of(input.step, input.item));
