@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <cerrno>
 #include <clocale>
 #include <iostream>
 #include <locale>
@@ -51,11 +52,11 @@ int run_program(const char* name, const Work& work) {
   try {
     const int status = work();
     std::cout.flush();
-    if (std::cout) return status;
+    if (std::cout || errno == EPIPE) return status;  // a reader that has seen enough, as `head` does
     std::cerr << name << ": standard output cannot be written\n";
     return status == 0 ? 1 : status;
   } catch (const Error& error) {
-    std::cerr << (error.origin().known() ? "" : std::string(name) + ": ") << error.what() << "\n";
+    std::cerr << error.what() << "\n";
   } catch (const std::bad_alloc&) {
     std::cerr << name << ": not enough memory\n";
   } catch (const std::exception& error) {

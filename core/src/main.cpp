@@ -1,5 +1,6 @@
 // atp-run: a recipe's trials, from data to tables.
 #include <cstdlib>
+#include <regex>
 
 #include "command_line.h"
 #include "pipeline/recipe_run.h"
@@ -75,6 +76,8 @@ atp::RunRequest request_of(const po::variables_map& values, const std::vector<st
   while (request.out.size() > 1 && request.out.back() == '/') request.out.pop_back();
   request.libtorch = text_at(values, "libtorch");
   request.device = text_at(values, "device");
+  if (!std::regex_match(request.device, std::regex("auto|cpu|cuda(:[0-9]{1,3})?")))
+    throw atp::RecipeError("--device: found '" + request.device + "', expected auto, cpu, cuda or cuda:N");
   request.threads = values["threads"].as<int>();
   if (request.threads < 0)
     throw atp::RecipeError("--threads: found " + std::to_string(request.threads) + ", expected 1 or more");

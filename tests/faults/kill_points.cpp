@@ -4,7 +4,7 @@
 //   ATP_FAULT_AT=N         the N-th write, fsync or rename (from 1) is the last: ATP_FAULT_WHEN=before|within|after it
 //                          ("within" writes half of the bytes)
 //   ATP_FAULT_LINES=N      after N lines of metrics.jsonl: so many updates
-//   ATP_FAULT_STOP=N       after N such lines SIGINT instead, once
+//   ATP_FAULT_STOP=N       after N such lines a signal instead: ATP_FAULT_SIGNAL (SIGINT), ATP_FAULT_SIGNALS times (1)
 //   ATP_FAULT_COUNT=FILE   at the end the number of calls is written there
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -23,9 +23,9 @@ namespace {
 
 std::atomic<long> calls{0}, lines{0};
 
-long number_from(const char* name) {
+long number_from(const char* name, long otherwise = 0) {
   const char* text = ::getenv(name);
-  return text ? ::atol(text) : 0;
+  return text ? ::atol(text) : otherwise;
 }
 
 std::string text_from(const char* name) {
@@ -140,7 +140,9 @@ void LineFile::append(std::string_view line) {
   if (line.find("\"validation\"") != std::string_view::npos) return;
   const long count = ++lines;
   if (count == number_from("ATP_FAULT_LINES")) die();
-  if (count == number_from("ATP_FAULT_STOP")) ::kill(::getpid(), SIGINT);
+  if (count == number_from("ATP_FAULT_STOP"))
+    for (long i = 0; i < number_from("ATP_FAULT_SIGNALS", 1); ++i)
+      ::kill(::getpid(), static_cast<int>(number_from("ATP_FAULT_SIGNAL", SIGINT)));
 }
 
 }  // namespace atp

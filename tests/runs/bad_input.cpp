@@ -59,7 +59,7 @@ TEST_CASE("everything that is missing is said at once, before anything is starte
   CHECK(ended.status == 2);
   CHECK(contains(ended.error, "checkpoint 't5-huge': no such folder"));
   CHECK(contains(ended.error, "models/t5-huge"));
-  CHECK(contains(ended.error, "file is a file, not a folder; name another with --out DIR"));
+  CHECK(contains(ended.error, "file is a file, not a folder; name another folder with --out DIR"));
 }
 
 TEST_CASE("all missing data files are named") {

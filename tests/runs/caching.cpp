@@ -30,7 +30,7 @@ TEST_CASE("a finished recipe run again does nothing, and what is changed is redo
   SUBCASE("again: nothing") {
     const Ended second = experiment.atp_run();
     CHECK(second.status == 0);
-    CHECK(contains(second.out, "nothing to do: all 3 steps of recipe are finished"));
+    CHECK(contains(second.out, "nothing to do: recipe is finished, 3 steps"));
     CHECK_FALSE(contains(second.error, "begins"));
     CHECK(experiment.exact_files() == before);
   }

@@ -75,6 +75,21 @@ TEST_CASE("SIGINT finishes the update, saves, exits 130 with a word on how to go
   CHECK(experiment.exact_files() == experiment.exact_files("whole"));
 }
 
+TEST_CASE("SIGTERM is as good as SIGINT, and a second signal ends the run at once") {
+  const Experiment experiment;
+  REQUIRE(experiment.atp_run({}, "whole").status == 0);
+  const Ended first = experiment.atp_run(
+      {}, "out", with_faults(experiment, "out", {{"ATP_FAULT_STOP", "3"}, {"ATP_FAULT_SIGNAL", "15"}}));
+  CHECK(first.status == 130);
+  CHECK(contains(first.error, "source: stopped after update 3, saved"));
+  const Ended second = experiment.atp_run(
+      {}, "out", with_faults(experiment, "out", {{"ATP_FAULT_STOP", "2"}, {"ATP_FAULT_SIGNALS", "2"}}));
+  CHECK(second.status == 130);
+  CHECK_FALSE(contains(second.error, "stopped"));
+  CHECK(experiment.atp_run().status == 0);
+  CHECK(experiment.exact_files() == experiment.exact_files("whole"));
+}
+
 // Each write, fsync and rename below the output folder, and the moment before, within and after it.
 TEST_CASE("a run killed at any write, fsync or rename ends with the same bytes") {
   const Experiment experiment;

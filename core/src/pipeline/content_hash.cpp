@@ -72,14 +72,22 @@ struct ContentDigests::Memory {
     if (opened) return database.get();
     opened = true;
     if (path.empty()) return nullptr;
-    try {
-      fs::create_directories(fs::path(path).parent_path());
-      database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 10000);
-      database->exec("CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, fingerprint TEXT, digest TEXT)");
-    } catch (const std::exception&) {
-      database.reset();
+    if (!try_open(path)) {
+      boost::system::error_code error;
+      fs::remove(path, error);  // damaged: what it remembered is found out again
+      try_open(path);
     }
     return database.get();
+  }
+
+  bool try_open(const std::string& path) try {
+    fs::create_directories(fs::path(path).parent_path());
+    database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 10000);
+    database->exec("CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, fingerprint TEXT, digest TEXT)");
+    return true;
+  } catch (const std::exception&) {
+    database.reset();
+    return false;
   }
 };
 

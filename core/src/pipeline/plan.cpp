@@ -341,11 +341,16 @@ std::shared_ptr<const Tokenizer> Planner::tokenizer(const std::string& path) {
 }
 
 void Planner::count_work(Plan& plan) {
+  bool has_engine = false;
+  collect({}, [&] {
+    static_cast<void>(machinery_.engine());
+    has_engine = true;
+  });
   for (auto& work : plan.works) {
     if (work.state == WorkState::done) continue;
     collect(work.step.origin, [&] {
       if (work.step.verb == "train")
-        count_training(work, plan);
+        count_training(work, plan, has_engine);
       else
         count_evaluation(work);
     });
@@ -353,7 +358,7 @@ void Planner::count_work(Plan& plan) {
   problems_.throw_if_any();
 }
 
-void Planner::count_training(Work& work, Plan& plan) {
+void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
   for (const auto& task : work.tasks)
     collect(task->origin, [&] {
       work.examples +=
@@ -364,6 +369,7 @@ void Planner::count_training(Work& work, Plan& plan) {
   work.updates = step_integer(work.step, "updates", 0);
   if (work.updates == 0) work.updates = step_integer(work.step, "epochs", 0) * ((work.examples + batch - 1) / batch);
 
+  if (!has_engine) return;
   const ModelJob model = model_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer));
   work.trained = machinery_.engine().count(model);
   const Value* rates = step_value(work.step, "learning_rates");

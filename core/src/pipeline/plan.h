@@ -134,7 +134,7 @@ class Planner {
   CheckpointUse checkpoint_use(const Step& step);
   StepContents contents_of(const Work& work, const Plan& plan);
   void find_state(Work& work) const;
-  void count_training(Work& work, Plan& plan);
+  void count_training(Work& work, Plan& plan, bool has_engine);
   void count_evaluation(Work& work);
   template <class Function>
   void collect(const Origin& origin, const Function& function);

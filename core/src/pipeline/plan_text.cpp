@@ -115,14 +115,15 @@ void print_totals(const Plan& plan, Estimate& estimate, std::ostream& stream) {
     all_known = all_known && known.has_value();
     seconds += known.value_or(0);
   }
-  stream << "\n" << to_do << " of " << plan.works.size() << " steps to do";
+  stream << "\n" << to_do << " of " << counted(plan.works.size(), "step") << " to do";
   if (to_do > 0) {
     stream << ", " << grouped(updates) << " updates\n";
     if (bytes > 0) stream << "memory: the weights take " << memory_text(bytes) << "; activations are not counted\n";
     stream << "time: ";
     if (all_known)
-      stream << "about " << duration_text(seconds) << ", from the speed of " << estimate.steps()
-             << " finished steps on this device (seconds a parameter and token)";
+      stream << "about " << duration_text(seconds) << ", from the speed of "
+             << counted(static_cast<std::size_t>(estimate.steps()), "finished step")
+             << " on this device (seconds a parameter and token)";
     else
       stream << "not known: no step of each kind has been finished here on this device yet";
   }
@@ -180,8 +181,8 @@ std::optional<MeasuredSpeed> measured_speed(const std::string& out, const std::s
 
 void print_plan(const Plan& plan, const std::string& out, const std::string& device, std::ostream& stream) {
   Estimate estimate(out, device);
-  stream << plan.name << ": " << plan.trials.size() << (plan.trials.size() == 1 ? " trial" : " trials") << ", "
-         << plan.works.size() << " steps, each computed once\n";
+  stream << plan.name << ": " << counted(plan.trials.size(), "trial") << ", " << counted(plan.works.size(), "step")
+         << (plan.trials.size() > 1 ? ", each computed once\n" : "\n");
   std::vector<bool> shown(plan.works.size(), false);
   for (std::size_t trial = 0; trial < plan.trials.size(); ++trial) {
     const std::string name = plan.trials[trial].name();

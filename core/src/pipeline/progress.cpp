@@ -19,6 +19,10 @@ std::string printed(const char* form, double number) {
 
 }  // namespace
 
+std::string counted(std::size_t number, const std::string& noun) {
+  return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
+}
+
 std::string duration_text(double length) {
   const auto whole = static_cast<long long>(std::ceil(length));
   if (whole < 100) return std::to_string(whole) + " s";

@@ -33,6 +33,8 @@ class ProgressLine {
   bool shown_ = false;
 };
 
+// "1 step", "12 steps".
+std::string counted(std::size_t number, const std::string& noun);
 // "47 s", "12 min", "3 h 05 min".
 std::string duration_text(double seconds);
 

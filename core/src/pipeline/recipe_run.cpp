@@ -8,6 +8,7 @@
 #include "atp/log.h"
 #include "pipeline/plan.h"
 #include "pipeline/plan_text.h"
+#include "pipeline/progress.h"
 #include "pipeline/runner.h"
 #include "pipeline/stop_signal.h"
 #include "plugin_host/plugin_host.h"
@@ -142,8 +143,8 @@ int run_plan(Plan& plan, Planner& planner, const Machinery& machinery, Console& 
   if (request.json)
     out << to_json(outcome_json(outcome), 2) << "\n";
   else if (nothing_to_do && request.verbosity != Verbosity::quiet)
-    out << "\nnothing to do: all " << plan.works.size() << " steps of " << plan.name
-        << " are finished (--fresh redoes them)\n";
+    out << "\nnothing to do: " << plan.name << " is finished, " << counted(plan.works.size(), "step")
+        << " (--fresh redoes them)\n";
   return outcome.exit_status();
 }
 

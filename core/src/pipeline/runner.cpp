@@ -126,15 +126,16 @@ void Runner::finish(std::size_t index) {
   fates_[index] = Fate::done;
   const std::string& id = plan_.works[index].id;
   std::vector<RunRow> rows;
+  bool changed = plan_.works[index].state != WorkState::done;
   for (std::size_t trial = 0; trial < plan_.trials.size(); ++trial)
     for (const auto& step : plan_.trial_steps[trial]) {
       if (step.work != index) continue;
       const std::string name = plan_.trials[trial].name();
-      link_step(settings_.out, plan_.name, name, step.title(), id);
+      if (link_step(settings_.out, plan_.name, name, step.title(), id)) changed = true;
       const auto found = rows_of_step(settings_.out, id, plan_.name, name, step.title());
       rows.insert(rows.end(), found.begin(), found.end());
     }
-  if (plan_.works[index].state != WorkState::done) RunIndex(settings_.out).add(rows);
+  if (changed) RunIndex(settings_.out).add(rows);
 }
 
 Runner::Attempt Runner::attempt(std::size_t index) {
@@ -199,6 +200,8 @@ Runner::Attempt Runner::work_on(std::size_t index, const StepFolder& folder) {
   const std::string title =
       "[" + std::to_string(index + 1) + "/" + std::to_string(plan_.works.size()) + "] " + label(work);
   log::info(title + (folder.resumable() ? ": going on" : ": begins"));
+
+  log::debug(title + ": in " + folder.path());
 
   RunCircumstances circumstances;
   circumstances.started = utc_now();

@@ -127,22 +127,18 @@ std::optional<StepLock> StepLock::try_take(const std::string& out, const std::st
 }
 
 void require_writable(const std::string& out) {
-  for (fs::path path = fs::absolute(out); !path.empty(); path = path.parent_path()) {
-    boost::system::error_code error;
-    const auto status = fs::status(path, error);
-    if (!fs::exists(status)) continue;
-    if (!fs::is_directory(status))
-      throw Error(out + ": no results can be written there: " + path.string() +
-                  " is a file, not a folder; name another with --out DIR");
-    break;
-  }
   const auto fail = [&](const std::string& why) {
     throw Error(out + ": no results can be written there: " + why + "; name another folder with --out DIR");
   };
   boost::system::error_code error;
-  fs::create_directories(out + "/steps", error);
-  if (error) fail(error.message());
-  std::string probe = out + "/steps/.writable-XXXXXX";
+  fs::path path = fs::absolute(out);
+  while (!fs::exists(path, error) && path.has_parent_path()) path = path.parent_path();
+  if (!fs::is_directory(path, error)) fail(path.string() + " is a file, not a folder");
+  if (path != fs::absolute(out)) {  // nothing is made before the recipe is known to be right
+    if (::access(path.c_str(), W_OK | X_OK) != 0) fail(path.string() + ": " + reason(errno));
+    return;
+  }
+  std::string probe = out + "/.writable-XXXXXX";
   const int descriptor = ::mkstemp(probe.data());
   if (descriptor < 0) fail(reason(errno));
   ::close(descriptor);
@@ -160,7 +156,7 @@ std::string file_name_of(const std::string& text) {
   return name.substr(0, end) + "-" + text_digest(text).substr(0, 16);
 }
 
-void link_step(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
+bool link_step(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
                const std::string& id) {
   std::string folder = out + "/" + recipe;
   std::string target = "../steps/" + id;
@@ -171,7 +167,7 @@ void link_step(const std::string& out, const std::string& recipe, const std::str
   make_folder(folder);
   const std::string link = folder + "/" + file_name_of(name);
   boost::system::error_code error;
-  if (fs::read_symlink(link, error).string() == target && !error) return;
+  if (fs::read_symlink(link, error).string() == target && !error) return false;
   const std::string partial = link + ".partial" + std::to_string(::getpid());
   ::unlink(partial.c_str());
   if (::symlink(target.c_str(), partial.c_str()) != 0 || ::rename(partial.c_str(), link.c_str()) != 0) {
@@ -179,6 +175,7 @@ void link_step(const std::string& out, const std::string& recipe, const std::str
     ::unlink(partial.c_str());
     throw Error(link + ": the link cannot be made: " + reason(number));
   }
+  return true;
 }
 
 }  // namespace atp

@@ -58,14 +58,15 @@ class StepLock {
   std::string path_;
 };
 
-// Throws Error (which path, why, what to do) unless files can be made in `out`, which is made where it is not there.
+// Throws Error (which path, why, what to do) unless files can be made in `out`, or `out` itself where it is not there.
 void require_writable(const std::string& out);
 
 // A name as a folder's: '/' and control characters replaced, no longer than a file system allows.
 std::string file_name_of(const std::string& text);
 
-// OUT/<recipe>/[<trial>/]<name> → the step's folder, relative; replaced as one act where it points elsewhere.
-void link_step(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
+// OUT/<recipe>/[<trial>/]<name> → the step's folder, relative; replaced as one act where it points elsewhere. False
+// where it was there already.
+bool link_step(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
                const std::string& id);
 
 }  // namespace atp
