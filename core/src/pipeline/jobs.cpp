@@ -45,13 +45,7 @@ SplitData split_of(const TaskUse& task, const Step& step, const std::string& spl
   request.source_length = step_integer(step, "source_length", request.source_length);
   request.target_length = optional_integer(step, "target_length");
   request.cache_folder = cache;
-  SplitData data = split_data(*task.data, request, tokenizer, registry);
-  const auto examples = std::make_shared<const std::vector<TaskExample>>(task.data->split(split, limit));
-  data.texts = [examples](std::int64_t row) {
-    const TaskExample& example = examples->at(static_cast<std::size_t>(row));
-    return std::pair(example.source, example.target);
-  };
-  return data;
+  return split_data(*task.data, request, tokenizer, registry);
 }
 
 TrainSettings train_settings(const Step& step) {
