@@ -3,7 +3,6 @@
 #include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/util/Exception.h>
-#include <dlfcn.h>
 #include <sched.h>
 
 #include <filesystem>
@@ -16,12 +15,10 @@ namespace atp {
 
 namespace {
 
-// Empty where CUDA can be used now, else why not.
-std::string load_cuda(const std::string& libtorch) {
-  const auto library = (libtorch.empty() ? "" : libtorch + "/lib/") + "libtorch_cuda.so";
-  if (!dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL)) return dlerror();
+// Empty where CUDA can be used, else why not. The host has loaded libtorch's CUDA library by now where it is wanted.
+std::string cuda_fault() {
   try {
-    if (!at::globalContext().hasCUDA()) return "no CUDA device is visible to libtorch";
+    if (!at::globalContext().hasCUDA()) return "libtorch's CUDA library is not loaded";
     if (at::detail::getCUDAHooks().deviceCount() == 0) return "libtorch counts no CUDA device";
   } catch (const c10::Error& error) {
     return error.what_without_backtrace();
@@ -40,7 +37,7 @@ at::Device choose_device(const EngineSettings& settings) {
                         asked.find_first_not_of("0123456789", 5) == std::string::npos;
   if (asked != "auto" && asked != "cuda" && !numbered)
     throw RecipeError("--device is '" + asked + "'; expected auto, cpu, cuda or cuda:N");
-  if (const auto reason = load_cuda(settings.libtorch); !reason.empty()) {
+  if (const auto reason = cuda_fault(); !reason.empty()) {
     if (asked != "auto")
       throw Error("--device " + asked + " cannot be used: " + reason +
                   "; a CUDA libtorch (tools/setup --cuda) and a driver are needed, or --device cpu");
