@@ -108,7 +108,9 @@ TEST_CASE("a run killed at any write, fsync or rename ends with the same bytes")
   if (!std::getenv("ATP_ALL_FAULTS")) points.resize(16);
   std::cout << points.size() << " of " << 3 * calls << " kill points (ATP_ALL_FAULTS=1 tries all)\n";
 
-  for (const auto& [call, when] : points) {
+  for (const auto& point : points) {
+    const long call = point.first;  // no structured binding: clang 14 cannot capture one
+    const std::string& when = point.second;
     CAPTURE(call);
     CAPTURE(when);
     const Ended first = experiment.atp_run(

@@ -48,7 +48,7 @@ std::string ProgressLine::text(const Progress& progress, Clock::time_point now) 
   const double passed = duration<double>(now - phase_began_).count();
   const auto done = static_cast<double>(progress.update - phase_began_at_);
   if (passed > 0 && done > 0) {
-    line += printed(" · %.3g ", done / passed) + (training ? "updates/s" : "batches/s");
+    line += printed(" · %.3g ", done / passed) + (training ? "updates/s" : "examples/s");
   }
   if (training && progress.update > 0) line += printed(" · loss %.4g", progress.loss);
   if (passed > 0 && done > 0 && progress.updates >= progress.update)

@@ -24,5 +24,5 @@ TEST_CASE("a line says step, trial, rate, loss and time left") {
         "[3/12] target.boolq (seed=1) · train 150/500 · 5 updates/s · loss 0.4125 · 70 s left");
   CHECK(line.text({0, 20, 0, "validation"}, after(12)) == "[3/12] target.boolq (seed=1) · validation 0/20");
   CHECK(line.text({10, 20, 0, "validation"}, after(14)) ==
-        "[3/12] target.boolq (seed=1) · validation 10/20 · 5 batches/s · 2 s left");
+        "[3/12] target.boolq (seed=1) · validation 10/20 · 5 examples/s · 2 s left");
 }

@@ -77,7 +77,8 @@ TEST_CASE("an output folder that cannot be is refused with its path and a remedy
   const TemporaryFolder folder;
   folder.write("file", "");
   CHECK_THROWS_WITH_AS(atp::require_writable(folder / "file/below/out"),
-                       doctest::Contains("file is a file, not a folder; name another folder with --out DIR"), atp::Error);
+                       doctest::Contains("file is a file, not a folder; name another folder with --out DIR"),
+                       atp::Error);
   CHECK_THROWS_WITH_AS(atp::require_writable(folder / "file"), doctest::Contains("is a file, not a folder"),
                        atp::Error);
   atp::require_writable(folder / "new/out");
