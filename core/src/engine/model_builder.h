@@ -18,8 +18,8 @@ class ModelBuilder {
 
   // On the meta device: names and shapes, nothing allocated.
   Model outline(const ModelJob& job) const;
-  // Throws what drawing first values would throw, as far as a plan can know: a prompt longer than the vocabulary that it
-  // starts from.
+  // Throws what drawing first values would throw, as far as a plan can know: a prompt longer than the vocabulary that
+  // it starts from.
   void try_first_values(const ModelJob& job, const Model& outline) const;
   // Ready to be trained: source prompts, given values and random first values are in place.
   Model fresh(const ModelJob& job);

@@ -133,13 +133,13 @@ TEST_CASE("stopped anywhere and started again, a training ends with the same byt
       model.source_prompts = {result_in(source_folder, "sources.one"), result_in(source_folder, "sources.two")};
     const auto expected = engine->train(train_job(straight, model), {});
     REQUIRE(bytes_of(straight).size() == exact.size());
-    for (const auto& [phase, update] :
+    for (const auto& cut :
          {std::pair("train", 1), {"train", 4}, {"train", 7}, {"train", 12}, {"validation", 4}, {"train", 16}}) {
-      CAPTURE(phase);
-      CAPTURE(update);
+      CAPTURE(cut.first);
+      CAPTURE(cut.second);
       const Folder folder;
       const auto job = train_job(folder, model);
-      Stop stop(phase, update);
+      Stop stop(cut.first, cut.second);
       const auto first = make_engine()->train(job, stop.control);
       CHECK_FALSE(first.finished);
       CHECK_FALSE(std::filesystem::exists(folder / "checkpoint"));

@@ -35,9 +35,9 @@ std::map<std::string, at::Tensor> values_of(const atp::Model& model) {
 void check_near(const std::map<std::string, at::Tensor>& one, const std::map<std::string, at::Tensor>& other,
                 double tolerance) {
   REQUIRE(one.size() == other.size());
-  for (const auto& [name, value] : one) {
-    CAPTURE(name);
-    CHECK(at::allclose(value, other.at(name), tolerance, tolerance));
+  for (const auto& entry : one) {
+    CAPTURE(entry.first);
+    CHECK(at::allclose(entry.second, other.at(entry.first), tolerance, tolerance));
   }
 }
 
