@@ -168,4 +168,16 @@ std::map<std::string, std::string> Experiment::exact_files(const std::string& ou
   return files;
 }
 
+std::string differences(const std::map<std::string, std::string>& left,
+                        const std::map<std::string, std::string>& right) {
+  std::string names;
+  for (const auto& [name, contents] : left) {
+    const auto other = right.find(name);
+    if (other == right.end() || other->second != contents) names += name + "\n";
+  }
+  for (const auto& [name, contents] : right)
+    if (!left.count(name)) names += name + "\n";
+  return names;
+}
+
 }  // namespace runs

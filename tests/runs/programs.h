@@ -59,6 +59,9 @@ class Experiment {
   std::string path;
 };
 
+// The names that only one side has, or that differ; "" where there are none.
+std::string differences(const std::map<std::string, std::string>& left,
+                        const std::map<std::string, std::string>& right);
 std::string read(const std::string& path);
 bool contains(const std::string& text, const std::string& part);
 

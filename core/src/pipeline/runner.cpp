@@ -93,6 +93,7 @@ bool Runner::is_doomed(std::size_t index) const {
 RunOutcome Runner::run() {
   for (std::size_t i = 0; i < plan_.works.size(); ++i)
     if (plan_.works[i].state == WorkState::done && !settings_.fresh) {
+      tidy(plan_.works[i]);
       ++outcome_.reused;
       finish(i);
     }
@@ -119,6 +120,13 @@ RunOutcome Runner::run() {
   }
   outcome_.stopped = std::count(fates_.begin(), fates_.end(), Fate::open) > 0;
   return outcome_;
+}
+
+// A process that was killed between a result and the end of its state leaves the state behind.
+void Runner::tidy(const Work& work) {
+  const StepFolder folder(settings_.out, work.id);
+  if (!folder.has_state()) return;
+  if (const auto lock = StepLock::try_take(settings_.out, work.id)) folder.forget_state();
 }
 
 // Links for people and rows of the index, for each trial that this work serves.

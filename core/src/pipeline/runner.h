@@ -40,6 +40,7 @@ class Runner {
   Attempt work_on(std::size_t index, const StepFolder& folder);
   Attempt attempt_locked(std::size_t index, const StepFolder& folder);
   void note_failure(std::size_t index, const std::string& message, const std::string& log_file);
+  void tidy(const Work& work);
   void finish(std::size_t index);
   bool is_ready(std::size_t index) const;
   bool is_doomed(std::size_t index) const;

@@ -50,7 +50,8 @@ bool StepFolder::finished() const { return exists(file("result.json")); }
 bool StepFolder::complete(const std::string& verb) const {
   return finished() && (verb != "train" || exists(tensors()));
 }
-bool StepFolder::resumable() const { return !finished() && exists(file("state")); }
+bool StepFolder::has_state() const { return exists(file("state")); }
+bool StepFolder::resumable() const { return !finished() && has_state(); }
 
 std::string StepFolder::failure() const {
   return !finished() && exists(file("failure.txt")) ? read_file(file("failure.txt")) : "";
@@ -70,7 +71,7 @@ void StepFolder::remember_failure(const std::string& message) const { write_dura
 void StepFolder::forget_failure() const { ::unlink(file("failure.txt").c_str()); }
 void StepFolder::forget_result() const { ::unlink(file("result.json").c_str()); }
 void StepFolder::forget_state() const {
-  if (exists(file("state"))) remove_folder(file("state"));
+  if (has_state()) remove_folder(file("state"));
 }
 
 void StepFolder::finish(const Value& result) const {

@@ -21,7 +21,8 @@ class StepFolder {
 
   // The result of a verb is there with all that others read of it.
   bool complete(const std::string& verb) const;
-  bool finished() const;        // result.json stands there
+  bool finished() const;  // result.json stands there
+  bool has_state() const;
   bool resumable() const;       // a state to go on from
   std::string failure() const;  // why the last attempt failed; "" where it did not
   Value result() const;         // throws FormatError where result.json is not JSON
