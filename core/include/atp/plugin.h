@@ -38,5 +38,6 @@ struct PluginDescriptor {
 
 }  // namespace atp
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a parameter's name cannot stand in parentheses
 #define ATP_PLUGIN(registry) \
   extern "C" __attribute__((visibility("hidden"))) void atp_register_plugin(::atp::Registry& registry)

@@ -220,8 +220,8 @@ Fault check_file(const File& file, std::uint64_t& loaded) {
   if (file.read(0, SELFMAG) != std::string(ELFMAG, SELFMAG)) return {"it is not a shared library (ELF)", not_ours};
   const auto header = file.read_one<Elf64_Ehdr>(0);
   if (!header) return truncated(sizeof(Elf64_Ehdr), size);
-  if (const auto fault = check_header(*header)) return fault;
-  const auto fault = check_tables(file, *header, size, loaded);
+  if (auto fault = check_header(*header)) return fault;
+  auto fault = check_tables(file, *header, size, loaded);
   loaded = std::min(loaded, size);
   return fault;
 }
