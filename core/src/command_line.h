@@ -31,7 +31,7 @@ inline boost::program_options::variables_map parse_arguments(
   } catch (const po::unknown_option& error) {
     std::vector<std::string> known;
     for (const auto& option : options.options())
-      if (places.max_total_count() == 0 || option->description() != "") known.push_back("--" + option->long_name());
+      if (places.max_total_count() == 0 || !option->description().empty()) known.push_back("--" + option->long_name());
     const std::string said = error.get_option_name();
     throw RecipeError("no option '" + said + "'" + did_you_mean(said, known) + " (see --help)");
   } catch (const po::too_many_positional_options_error&) {

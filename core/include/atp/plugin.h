@@ -38,6 +38,7 @@ struct PluginDescriptor {
 
 }  // namespace atp
 
-// NOLINTNEXTLINE(bugprone-macro-parentheses): a parameter's name cannot stand in parentheses
+// NOLINTBEGIN(bugprone-macro-parentheses): a parameter's name cannot stand in parentheses
 #define ATP_PLUGIN(registry) \
   extern "C" __attribute__((visibility("hidden"))) void atp_register_plugin(::atp::Registry& registry)
+// NOLINTEND(bugprone-macro-parentheses)

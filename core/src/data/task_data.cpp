@@ -231,7 +231,7 @@ std::shared_ptr<const TaskData::Examples> TaskData::read(const std::string& file
     }
   } else {
     place = resolve(file_split);
-    visit_rows(task_.files.format, place, task_.files.columns, [&](Row row) { take(row); });
+    visit_rows(task_.files.format, place, task_.files.columns, [&](const Row& row) { take(row); });
   }
   if (examples->empty()) throw DataError({place}, "task '" + task_.name + "': no rows; at least one is expected");
   return kept = examples;
