@@ -8,9 +8,9 @@
 
 namespace atp {
 
-// The device that a run asks for: cpu, cuda or cuda:N; auto takes a GPU where one can be used. The CUDA library is
-// loaded here, before anything asks libtorch about CUDA. Throws Error with the loader's own words where a GPU is asked
-// for and cannot be had.
+// The device that a run asks for: cpu, cuda or cuda:N; auto takes a GPU where one can be used. The host has loaded
+// libtorch's CUDA library by then where it is wanted. Throws Error saying why where a GPU is asked for and cannot be
+// had.
 at::Device choose_device(const EngineSettings& settings);
 
 std::string describe(at::Device device);  // "cpu", "cuda:0 (NVIDIA H100 80GB HBM3)"

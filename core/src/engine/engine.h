@@ -149,7 +149,6 @@ class ATP_EXPORT Engine {
 struct EngineSettings {
   std::string device = "auto";  // auto | cpu | cuda | cuda:N
   int threads = 0;              // 0: all cores
-  std::string libtorch;         // folder that holds lib/libtorch_cpu.so
 };
 
 struct DeviceReport {

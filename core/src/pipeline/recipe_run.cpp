@@ -24,7 +24,7 @@ namespace fs = boost::filesystem;
 class Workshop {
  public:
   Workshop(const RunRequest& request, const Value& recipe)
-      : settings_{request.device, request.threads, request.libtorch},
+      : settings_{request.device, request.threads},
         libtorch_(LibTorchSettings::of_this_program(request.libtorch)),
         host_(SearchPath::of_this_program(explicit_plugins(recipe)), libtorch_) {}
 

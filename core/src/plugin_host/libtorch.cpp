@@ -191,10 +191,9 @@ void LibTorch::load_cuda(const std::string& device) {
   log::warn("there is an NVIDIA driver, but the CPU is used: " + message);
 }
 
-std::unique_ptr<Engine> LibTorch::make_engine(EngineSettings settings, const Registry& registry, DeviceReport& report) {
+std::unique_ptr<Engine> LibTorch::make_engine(const EngineSettings& settings, const Registry& registry, DeviceReport& report) {
   load();
   load_cuda(settings.device);
-  settings.libtorch = copy_.folder;
   report.libtorch_version = copy_.version;
   const auto make = reinterpret_cast<decltype(&atp_make_engine)>(::dlsym(core_, "atp_make_engine"));
   if (!make)

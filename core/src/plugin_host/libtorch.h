@@ -43,7 +43,7 @@ class LibTorch {
 
   // Loads libtorch's CUDA library too where the device asks for it ("auto": where there is a driver), then makes the
   // engine. Its plugins' libraries stay loaded for ever, but it must be gone before `registry` is.
-  std::unique_ptr<Engine> make_engine(EngineSettings settings, const Registry& registry, DeviceReport& report);
+  std::unique_ptr<Engine> make_engine(const EngineSettings& settings, const Registry& registry, DeviceReport& report);
 
  private:
   void load_all();

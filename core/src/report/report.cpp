@@ -177,9 +177,19 @@ std::string report_file(const Plan& plan, const ReportWork& report, const std::s
   return out + "/" + plan.name + "/" + file_name_of(report.step.name) + ending;
 }
 
+// A table over random weights must not be mistaken for a finding.
+std::string weights_note(const Plan& plan, const ReportWork& report) {
+  const bool random = std::any_of(report.results.begin(), report.results.end(), [&](const auto& result) {
+    return plan.works[result.second.work].checkpoint.folder.empty();
+  });
+  return random ? "\nThe backbone has random weights: this shows that the machinery works, and nothing about the "
+                  "methods.\n"
+                : "";
+}
+
 std::string report_markdown(const Plan& plan, const ReportWork& report, const Table& table) {
   std::string title = plan.name + ": " + report.step.name;
-  return markdown(table, title);
+  return markdown(table, title) + weights_note(plan, report);
 }
 
 bool says(const std::string& path, const std::string& text) {

@@ -1,12 +1,13 @@
 #include "train/state.h"
 
+#include <xxhash.h>
+
 #include <filesystem>
 #include <string_view>
 
 #include "atp/error.h"
 #include "atp/log.h"
 #include "atp/safetensors.h"
-#include "atp/seed.h"
 #include "atp/value.h"
 
 namespace atp {
@@ -19,9 +20,10 @@ std::string path_in(const std::string& folder) { return folder + "/state/state.s
 
 // A fingerprint of all that is saved, so that a damaged file is noticed.
 std::string digest(const std::string& text, const std::map<std::string, at::Tensor>& tensors) {
-  std::uint64_t hash = derive_seed(0, text);
+  std::uint64_t hash = XXH3_64bits(text.data(), text.size());
   for (const auto& [name, tensor] : tensors)
-    hash = derive_seed(derive_seed(hash, name), {static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
+    hash = XXH3_64bits_withSeed(tensor.const_data_ptr(), tensor.nbytes(),
+                                XXH3_64bits_withSeed(name.data(), name.size(), hash));
   return std::to_string(hash);
 }
 

@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/stack.h>
 
+#include <algorithm>
 #include <mutex>
 #include <numeric>
 
@@ -110,7 +111,8 @@ UpdateRecord Trainer::update() {
                       .numbers = at::stack({loss_, norm.to(loss_.options())}),
                       .examples = examples_};
   for (const auto* parameter : parameters_)
-    if (record.rates.empty() || record.rates.back().first != parameter->group)
+    if (std::none_of(record.rates.begin(), record.rates.end(),
+                     [&](const auto& rate) { return rate.first == parameter->group; }))
       record.rates.emplace_back(parameter->group, optimiser_.rate(parameter->group) * factor);
   return record;
 }

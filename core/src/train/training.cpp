@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "atp/error.h"
@@ -14,7 +15,11 @@ namespace atp {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+// States are saved this often, or less often where saving takes more than a twentieth of the time.
 constexpr std::chrono::seconds between_states{60};
+constexpr int share_of_saving = 20;
 
 double primary_mean(const std::vector<Evaluation>& evaluations) {
   double sum = 0;
@@ -60,7 +65,7 @@ class Training {
       report();
       if (save_due()) save();
     }
-    save();
+    if (!is_saved()) save();
     restore_best();
     return result(true);
   }
@@ -106,17 +111,23 @@ class Training {
 
   bool save_due() const {
     if (job_.settings.checkpoint_every > 0) return trainer_.done() % job_.settings.checkpoint_every == 0;
-    return std::chrono::steady_clock::now() - saved_ > between_states;
+    return Clock::now() - saved_ > std::max<Clock::duration>(between_states, share_of_saving * saving_took_);
   }
 
+  bool is_saved() const { return saved_done_ == trainer_.done() && saved_evaluated_ == state_.evaluated; }
+
   void save() {
+    const auto began = Clock::now();
     state_.metrics_length = metrics_.flush();
     state_.done = trainer_.done();
     state_.tensors = trainer_.save();
     for (const auto& [name, tensor] : best_) state_.tensors.emplace(name, tensor);
     save_state(job_.folder, state_);
     state_.tensors.clear();
-    saved_ = std::chrono::steady_clock::now();
+    saved_done_ = state_.done;
+    saved_evaluated_ = state_.evaluated;
+    saved_ = Clock::now();
+    saving_took_ = saved_ - began;
   }
 
   void take_best() {
@@ -142,7 +153,7 @@ class Training {
   }
 
   StepResult stopped() {
-    save();
+    if (!is_saved()) save();
     return result(false);
   }
 
@@ -165,7 +176,9 @@ class Training {
   TrainingState state_;  // without its tensors, which are the trainer's and `best_`
   std::map<std::string, at::Tensor> best_;
   std::int64_t resumed_at_ = 0;
-  std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
+  Clock::time_point saved_ = Clock::now();
+  Clock::duration saving_took_{0};
+  std::int64_t saved_done_ = -1, saved_evaluated_ = -1;  // the position of the last state
 };
 
 }  // namespace

@@ -63,9 +63,10 @@ PositionBias::PositionBias(const Builder& builder, const std::string& name)
 // decided by their rounding.
 at::Tensor PositionBias::buckets(std::int64_t length) const {
   const std::lock_guard lock(mutex_);
-  at::Tensor& known = known_[length];
-  if (known.defined()) return known;
-  at::Tensor distances = at::arange(1 - length, length, at::kLong);
+  std::int64_t capacity = known_.defined() ? (known_.size(0) + 1) / 2 : 0;
+  if (length <= capacity) return known_.narrow(0, capacity - length, 2 * length - 1);
+  for (capacity = 512; capacity < length;) capacity *= 2;
+  at::Tensor distances = at::arange(1 - capacity, capacity, at::kLong);
   std::int64_t count = weight_.size(0);
   at::Tensor first = at::zeros_like(distances);
   if (both_ways_) {
@@ -79,7 +80,8 @@ at::Tensor PositionBias::buckets(std::int64_t length) const {
   const at::Tensor grown = at::log(distances.to(at::kFloat) / exact) /
                            std::log(static_cast<double>(max_distance_) / static_cast<double>(exact)) * (count - exact);
   const at::Tensor shared = (grown.clamp_min(0).to(at::kLong) + exact).clamp_max(count - 1);
-  return known = (first + at::where(distances.lt(exact), distances, shared)).to(weight_.device());
+  known_ = (first + at::where(distances.lt(exact), distances, shared)).to(weight_.device());
+  return known_.narrow(0, capacity - length, 2 * length - 1);
 }
 
 at::Tensor PositionBias::operator()(std::int64_t length) const {

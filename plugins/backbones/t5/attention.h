@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -18,13 +17,15 @@ class PositionBias {
   at::Tensor operator()(std::int64_t length) const;  // [1, H, L, L], row = the query's position
 
  private:
-  at::Tensor buckets(std::int64_t length) const;  // of the distances −(L−1) … L−1 (key minus query)
+  at::Tensor buckets(std::int64_t length) const;  // [2L−1], of the distances −(L−1) … L−1 (key minus query)
 
   at::Tensor weight_;  // [buckets, H]
   bool both_ways_;     // false: the decoder, which looks back only
   std::int64_t max_distance_;
   mutable std::mutex mutex_;
-  mutable std::map<std::int64_t, at::Tensor> known_;  // by length: indices, not values, which training may change
+  // Of the distances −(C−1) … C−1 for the capacity C that was needed so far: indices, not values, which training may
+  // change. It grows by doubling, so that a device is waited for a few times in all, and not for each new length.
+  mutable at::Tensor known_;
 };
 
 // Keys and values as attention wants them: [B, H, K, d_kv]. The first `prefix` ones were put there by a method.

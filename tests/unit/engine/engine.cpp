@@ -12,8 +12,8 @@ namespace {
 
 std::unique_ptr<atp::Engine> make_engine(int threads = 1, atp::DeviceReport* report = nullptr) {
   atp::DeviceReport ignored;
-  return std::unique_ptr<atp::Engine>(atp_make_engine({.device = "cpu", .threads = threads, .libtorch = {}},
-                                                      all_plugins(), report ? *report : ignored));
+  return std::unique_ptr<atp::Engine>(
+      atp_make_engine({.device = "cpu", .threads = threads}, all_plugins(), report ? *report : ignored));
 }
 
 atp::ModelJob model_job(const std::string& method = "prompt_tuning", std::vector<std::string> tasks = {"one"}) {
@@ -297,7 +297,7 @@ TEST_CASE("counts come from shapes alone") {
 TEST_CASE("another device's half-done step, an unknown device or precision, a checkpoint of another method") {
   CHECK(contains(message_of([] {
                    atp::DeviceReport report;
-                   atp_make_engine({.device = "gpu", .threads = 1, .libtorch = {}}, all_plugins(), report);
+                   atp_make_engine({.device = "gpu", .threads = 1}, all_plugins(), report);
                  }),
                  "--device is 'gpu'; expected auto, cpu, cuda or cuda:N"));
   atp::DeviceReport report;
