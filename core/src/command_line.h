@@ -35,7 +35,11 @@ inline boost::program_options::variables_map parse_arguments(
     const std::string said = error.get_option_name();
     throw RecipeError("no option '" + said + "'" + did_you_mean(said, known) + " (see --help)");
   } catch (const po::too_many_positional_options_error&) {
-    throw RecipeError("too many arguments (see --help)");
+    throw RecipeError("there are more arguments than are expected (see --help)");
+  } catch (const po::multiple_occurrences& error) {
+    throw RecipeError("'" + error.get_option_name() + "' is given twice, once perhaps without its name (see --help)");
+  } catch (const po::invalid_option_value& error) {
+    throw RecipeError(std::string(error.what()) + "; expected a number (see --help)");
   } catch (const po::error& error) {
     throw RecipeError(std::string(error.what()) + " (see --help)");
   }

@@ -40,7 +40,7 @@ TEST_CASE("a wrong command is refused with the nearest right one, and status 2")
   };
   CHECK(contains(refused("atp-run", {"--dryrun", "x.yaml"}), "no option '--dryrun'; did you mean '--dry-run'?"));
   CHECK(contains(refused("atp-run", {}), "which recipe?"));
-  CHECK(contains(refused("atp-run", {"a.yaml", "b.yaml"}), "too many arguments"));
+  CHECK(contains(refused("atp-run", {"a.yaml", "b.yaml"}), "more arguments than are expected"));
   CHECK(contains(refused("atp-run", {"a.yaml", "--threads", "many"}), "threads"));
   CHECK(contains(refused("atp-run", {"/nowhere.yaml"}), "/nowhere.yaml"));
   CHECK(contains(refused("atp", {"shwo", "toy"}), "no command 'shwo'; did you mean 'show'?"));
