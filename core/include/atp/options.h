@@ -29,7 +29,7 @@ struct ATP_EXPORT Option {
   bool allows_null = false;  // `key: none` / `key: ~` is a way to say "not at all"
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
-  bool minimum_excluded = false;
+  bool minimum_excluded = false, maximum_excluded = false;
   std::vector<std::string> choices;  // a text must be one of them; `choices_open`: other types pass too
   bool choices_open = false;
   std::string unit_name;
@@ -38,6 +38,7 @@ struct ATP_EXPORT Option {
 
   Option& at_least(double value) { return minimum = value, *this; }
   Option& at_most(double value) { return maximum = value, *this; }
+  Option& below(double value) { return maximum = value, maximum_excluded = true, *this; }
   Option& positive() { return minimum = 0, minimum_excluded = true, *this; }
   Option& one_of(std::vector<std::string> names) { return choices = std::move(names), *this; }
   Option& required() { return is_required = true, *this; }

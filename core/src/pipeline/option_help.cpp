@@ -44,7 +44,8 @@ std::string expectation(const Option& option) {
   if (!option.unit_name.empty()) text += " of " + option.unit_name;
   if (std::isfinite(option.minimum))
     text += (option.minimum_excluded ? ", above " : ", at least ") + number_text(option.minimum);
-  if (std::isfinite(option.maximum)) text += ", at most " + number_text(option.maximum);
+  if (std::isfinite(option.maximum))
+    text += (option.maximum_excluded ? ", below " : ", at most ") + number_text(option.maximum);
   std::string choices;
   for (const auto& choice : option.choices) choices += (choices.empty() ? "" : " | ") + choice;
   if (!choices.empty()) text += ": " + choices;

@@ -61,7 +61,8 @@ Value option_schema(const Option& option) {
   if (!option.fallback.is_null()) schema.set("default", option.fallback);
   if (std::isfinite(option.minimum))
     schema.set(option.minimum_excluded ? "exclusiveMinimum" : "minimum", number_value(option.minimum));
-  if (std::isfinite(option.maximum)) schema.set("maximum", number_value(option.maximum));
+  if (std::isfinite(option.maximum))
+    schema.set(option.maximum_excluded ? "exclusiveMaximum" : "maximum", number_value(option.maximum));
   if (!option.choices.empty() && option.type == Option::Type::text) {
     Value choices = texts(option.choices);
     if (option.allows_null) choices.push_back(Value());

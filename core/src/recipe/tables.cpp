@@ -81,7 +81,7 @@ Options train_options() {
       integer("epochs", 5).at_least(1).help("passes over the training split"),
       integer("updates").at_least(1).help("in place of epochs"),
       text("order", "shuffled").one_of({"shuffled", "by_length", "file"}).help("of the training examples"),
-      number("dropout").at_least(0).at_most(1).help("the checkpoint's where not given"),
+      number("dropout").at_least(0).below(1).help("the checkpoint's where not given"),
       integer("evaluate_every").at_least(1).unit("updates").help("validation; after every epoch where not given"),
       integer("patience").at_least(1).unit("evaluations").help("without a better score before training stops"),
       integer("checkpoint_every")

@@ -288,6 +288,10 @@ void Resolver::evaluate(DeclaredStep& declared) {
     return;
   }
   if (of->is_text() && of->text() == "backbone") return evaluate_backbone(declared);
+  if (const Value* said = declared.body.find("precision"))
+    problems_.add(said->key_origin,
+                  "'precision' is the evaluated step's own: a result is scored as it was trained; take it out here, or "
+                  "say it in that train step (it counts where 'of' is backbone)");
   std::optional<std::vector<TaskChoice>> tasks;
   if (const Value* said = declared.body.find("tasks")) tasks = task_choices(catalogue_, *said, "tasks", problems_);
   const auto inputs = references_.results(*of, "of", {"train"});

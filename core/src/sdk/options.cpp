@@ -63,7 +63,8 @@ std::string fault(const Option& option, const Value& value) {
     const double number = value.number();
     const bool low = option.minimum_excluded ? !(number > option.minimum) : !(number >= option.minimum);
     if (low) return found + (option.minimum_excluded ? "a number above " : "at least ") + short_number(option.minimum);
-    if (!(number <= option.maximum)) return found + "at most " + short_number(option.maximum);
+    const bool high = option.maximum_excluded ? !(number < option.maximum) : !(number <= option.maximum);
+    if (high) return found + (option.maximum_excluded ? "a number below " : "at most ") + short_number(option.maximum);
   }
   if (value.is_text() && !option.choices.empty() &&
       std::find(option.choices.begin(), option.choices.end(), value.text()) == option.choices.end())

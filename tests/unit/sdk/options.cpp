@@ -8,6 +8,7 @@ namespace {
 
 const Options table{integer("rank", 100).at_least(1).help("width of the bottleneck"),
                     number("temperature").positive(),
+                    number("dropout").below(1),
                     text("start", "vocabulary").one_of({"vocabulary", "normal"}),
                     boolean("shared", true),
                     path("file").required(),
@@ -48,7 +49,8 @@ TEST_CASE("a checked map has its defaults filled in and knows what was said") {
 TEST_CASE("every mistake is found at once, at its place") {
   const auto text = mistakes(map_at(1, {{"rnak", 8}, {"temperature", 0}, {"start", "vocabulry"}, {"shared", 1}}));
   CHECK(text ==
-        "r.yaml:2:3: unknown key 'rnak'; did you mean 'rank'? (one of: rank, temperature, start, shared, file, note)\n"
+        "r.yaml:2:3: unknown key 'rnak'; did you mean 'rank'? (one of: rank, temperature, dropout, start, shared, "
+        "file, note)\n"
         "r.yaml:3:3: 'temperature': found '0', expected a number above 0\n"
         "r.yaml:4:3: 'start': found 'vocabulry', expected one of vocabulary, normal; did you mean 'vocabulary'?\n"
         "r.yaml:5:3: 'shared': found '1', expected true or false\n"
@@ -62,8 +64,14 @@ TEST_CASE("an integer is a number, a number is no integer, nothing is no text") 
   CHECK(mistakes(map_at(1, {{"file", Value()}})) == "r.yaml:2:3: 'file' has no value; expected a path\n");
   CHECK(mistakes(map_at(1, {{"file", "a"}, {"note", Value()}})) == "");
   CHECK(mistakes(Value("text")) ==
-        "r.yaml:1:1: found text, expected a map of options (rank, temperature, start, shared, "
-        "file, note)\nr.yaml:1:1: 'file' is missing; expected a path\n");
+        "r.yaml:1:1: found text, expected a map of options (rank, temperature, dropout, start, "
+        "shared, file, note)\nr.yaml:1:1: 'file' is missing; expected a path\n");
+}
+
+TEST_CASE("an excluded limit is not a value") {
+  CHECK(mistakes(map_at(1, {{"file", "a"}, {"dropout", 0.999}})) == "");
+  CHECK(mistakes(map_at(1, {{"file", "a"}, {"dropout", 1}})) ==
+        "r.yaml:3:3: 'dropout': found '1', expected a number below 1\n");
 }
 
 TEST_CASE("a table cannot hold a key twice") {
