@@ -86,6 +86,78 @@ TEST_CASE("rows that cannot be used are found before anything is trained") {
   CHECK(contains(empty.error, "mood/train.jsonl"));
 }
 
+TEST_CASE("results of another shape than the model's are refused before their step is trained, and after it") {
+  const Experiment experiment;
+  change(experiment, "      combiner: attempt\n", "      combiner: attempt\n      prompt_length: 6\n");
+  for (const bool is_trained : {false, true}) {
+    CAPTURE(is_trained);
+    if (is_trained) REQUIRE(experiment.atp_run({"--only", "source"}).status == 0);
+    const Ended ended = experiment.atp_run({"--dry-run"});
+    CHECK(ended.status == 2);
+    CHECK(contains(ended.error,
+                   "recipe.yaml:18:23: source prompt 'source' is 4 tokens long, and attempt's prompt_length is 6; "
+                   "give both steps the same prompt_length"));
+  }
+  change(experiment, "method: attempt\n      combiner: attempt", "method: prompt_tuning");
+  change(experiment, "source_prompts", "start_from");
+  const Ended ended = experiment.atp_run({"--dry-run"});
+  CHECK(ended.status == 2);
+  CHECK(contains(ended.error,
+                 "recipe.yaml:17:19: 'start_from': the prompt of 'source' is 4 tokens long, and this step's is 6"));
+}
+
+TEST_CASE("a step that would train nothing is refused; keys for what it does not train are noted") {
+  const Experiment experiment;
+  change(experiment, "combiner: attempt\n", "combiner: no_attention\n      attention_from: source\n");
+  const Ended noted = experiment.atp_run({"--dry-run"});
+  INFO(noted.error);
+  CHECK(noted.status == 0);
+  CHECK(
+      contains(noted.out,
+               "recipe.yaml:17:23: 'attention_from' gives first values for 'attention', which 'target' does not train "
+               "(it trains: prompt)"));
+  change(experiment, "attention_from: source\n", "target_prompt: none\n");
+  const Ended refused = experiment.atp_run({"--dry-run"});
+  CHECK(refused.status == 2);
+  CHECK(contains(refused.error, "recipe.yaml:13:3: 'target' has nothing to train: method 'attempt'"));
+  CHECK(contains(refused.error, "target_prompt: none"));
+}
+
+TEST_CASE("two first values for one prompt are refused, one that has no prompt to start is noted") {
+  const Experiment experiment;
+  change(experiment, "combiner: attempt\n",
+         "combiner: attempt\n      start_from: source\n      target_prompt: zeros\n");
+  const Ended refused = experiment.atp_run({"--dry-run"});
+  CHECK(refused.status == 2);
+  CHECK(contains(refused.error, "recipe.yaml:17:19: 'start_from' and 'target_prompt: zeros' both say"));
+  change(experiment, "target_prompt: zeros", "target_prompt: none");
+  const Ended noted = experiment.atp_run({"--dry-run"});
+  CHECK(noted.status == 0);
+  CHECK(
+      contains(noted.out, "recipe.yaml:17:19: 'start_from' gives a first value for 'prompt', which 'target' does not"));
+}
+
+TEST_CASE("a task that a result has no prompt for is refused; a prompt that all tasks share scores any") {
+  const Experiment experiment;
+  const std::string files =
+      "files: {train: taste/train.jsonl, validation: taste/validation.jsonl, test: taste/test.jsonl}";
+  const std::string rest =
+      ", " + files + ", source: \"{text}\", target: \"{kind}\", labels: [good, bad], metrics: [accuracy]}";
+  change(experiment, "metrics: [accuracy]}]\n  scores:", "metrics: [accuracy]}, {name: second" + rest + "]\n  scores:");
+  change(experiment, "split: test}", "tasks: [{name: third" + rest + "]}");
+  for (const bool is_trained : {false, true}) {
+    CAPTURE(is_trained);
+    if (is_trained) REQUIRE(experiment.atp_run({"--only", "target"}).status == 0);
+    const Ended ended = experiment.atp_run({"--dry-run"});
+    CHECK(ended.status == 2);
+    CHECK(contains(ended.error, "'target' has a prompt for each of its tasks (mood, second), and none for 'third'"));
+  }
+  change(experiment, "method: attempt\n      combiner: attempt\n      source_prompts: source", "method: prompt_tuning");
+  const Ended shared = experiment.atp_run({"--dry-run"});
+  INFO(shared.error);
+  CHECK(shared.status == 0);
+}
+
 TEST_CASE("a step that fails stops only what reads it, says so at the end, and is tried again") {
   const Experiment experiment;
   change(experiment, "learning_rates: {prompt: 0.2, attention: 0.1}",

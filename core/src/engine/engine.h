@@ -35,11 +35,19 @@ struct BackboneJob {
   std::optional<double> dropout = {};  // the checkpoint's own where not given
 };
 
+struct TensorShape {
+  std::string name;
+  std::vector<std::int64_t> shape;
+};
+
 // A trained result that another step reads: its tensors' file and, where it holds several prompts, the task's.
 struct ResultFile {
   std::string name;  // for messages: "sources.mnli"
   std::string file;  // …/checkpoint/tensors.safetensors
   std::string task;
+  // For a plan, where the file is not there yet: what the step that makes it will train.
+  std::vector<TensorShape> planned = {};
+  std::vector<std::string> planned_tasks = {};
 };
 
 // What is trained or scored: everything that fixes the model.
@@ -111,7 +119,8 @@ struct TrainedCount {
   std::int64_t parameters = 0;  // trained, in all
   double parameters_per_task = 0;
   std::int64_t backbone_parameters = 0;
-  std::vector<std::string> groups = {};  // that learning rates can be given for
+  std::vector<std::string> groups = {};   // that learning rates can be given for
+  std::vector<TensorShape> tensors = {};  // the trained ones
 };
 
 // What a step found out; the pipeline writes it into result.json.
@@ -141,7 +150,8 @@ struct Control {
 class ATP_EXPORT Engine {
  public:
   virtual ~Engine();
-  virtual TrainedCount count(const ModelJob& model) = 0;  // from shapes alone
+  // From shapes alone. Throws where a result that the model reads, or will read, does not fit it.
+  virtual TrainedCount count(const ModelJob& model) = 0;
   virtual StepResult train(const TrainJob& job, const Control& control) = 0;
   virtual StepResult evaluate(const EvaluateJob& job, const Control& control) = 0;
 };

@@ -1,5 +1,7 @@
 #include "engine/model_builder.h"
 
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
 
 #include "atp/error.h"
@@ -28,6 +30,49 @@ std::string key_of(const BackboneJob& job) {
   key.push_back(job.vocabulary);
   key.push_back(job.precision);
   return canonical_json(key);
+}
+
+std::string text_of(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+// The place in the recipe that names a result, where it is known.
+Origin origin_of(const ModelJob& job, const std::string& key) {
+  const auto& options = job.method.options;
+  return options.options().find(key) ? options.origin(key) : options.where();
+}
+
+template <class Function>
+auto said_at(const Origin& origin, const Function& function) {
+  try {
+    return function();
+  } catch (const Error& error) {
+    if (error.origin().known() || !origin.known()) throw;
+    throw RecipeError(origin, error.what());
+  }
+}
+
+void check_prompt(const ResultFile& from, const Parameter& parameter) {
+  const auto shape = prompt_shape(from);
+  if (!shape) return;
+  const auto length = parameter.shape.at(parameter.shape.size() - 2), width = parameter.shape.back();
+  if (shape->at(1) != width)
+    throw RecipeError("'start_from': the prompt of '" + from.name + "' has width " + std::to_string(shape->at(1)) +
+                      ", and this step's backbone " + std::to_string(width) + "; start from a prompt of this backbone");
+  if (shape->at(0) != length)
+    throw RecipeError("'start_from': the prompt of '" + from.name + "' is " + std::to_string(shape->at(0)) +
+                      " tokens long, and this step's is " + std::to_string(length) +
+                      "; give both the same prompt_length");
+}
+
+void check_attention(const ResultFile& from, const Parameter& parameter) {
+  const auto shape = tensor_shape(from, parameter.name);
+  if (shape && *shape != parameter.shape)
+    throw RecipeError("'attention_from': '" + parameter.name + "' of '" + from.name + "' has shape " + text_of(*shape) +
+                      ", and this step's " + text_of(parameter.shape) +
+                      "; give both the same combiner with the same options (rank), and the same backbone");
 }
 
 }  // namespace
@@ -65,12 +110,24 @@ Model ModelBuilder::outline(const ModelJob& job) const {
 
 void ModelBuilder::try_first_values(const ModelJob& job, const Model& outline) const {
   if (!outline.method) return;
-  const auto first = start(job, outline);
+  auto first = start(job, outline);
   for (const auto* parameter : std::as_const(*outline.method).parameters()) {
-    const bool is_given =
-        (job.start_from && parameter->name == "prompt") || (job.attention_from && parameter->group == "attention");
-    if (parameter->initial && !is_given) parameter->initial(first, *parameter);
+    if (job.start_from && parameter->name == "prompt")
+      said_at(origin_of(job, "start_from"), [&] { check_prompt(*job.start_from, *parameter); });
+    else if (job.attention_from && parameter->group == "attention")
+      said_at(origin_of(job, "attention_from"), [&] { check_attention(*job.attention_from, *parameter); });
+    else if (parameter->initial)
+      parameter->initial(first, *parameter);
+    first.given.emplace(parameter->name, at::empty(parameter->shape, at::TensorOptions(at::kMeta)));
   }
+  // What is left are the values that are kept and not trained: the method sees the shapes of its source prompts.
+  const auto place = origin_of(job, "source_prompts");
+  for (const auto& source : job.source_prompts) {
+    const auto shape = said_at(place, [&] { return prompt_shape(source); });
+    if (!shape) return;
+    first.source_prompts.emplace_back(source.name, at::empty(*shape, at::TensorOptions(at::kMeta)));
+  }
+  if (!first.source_prompts.empty()) said_at(place, [&] { outline.method->initialise(first); });
 }
 
 std::shared_ptr<Backbone> ModelBuilder::backbone(const ModelJob& job, bool own_copy) {
@@ -138,6 +195,7 @@ TrainedCount count_of(const Model& model, std::size_t tasks) {
   if (!model.method) return count;
   for (const auto* parameter : std::as_const(*model.method).parameters()) {
     count.parameters += parameter->count();
+    count.tensors.push_back({parameter->name, parameter->shape});
     if (std::find(count.groups.begin(), count.groups.end(), parameter->group) == count.groups.end())
       count.groups.push_back(parameter->group);
   }

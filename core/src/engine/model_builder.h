@@ -19,7 +19,7 @@ class ModelBuilder {
   // On the meta device: names and shapes, nothing allocated.
   Model outline(const ModelJob& job) const;
   // Throws what drawing first values would throw, as far as a plan can know: a prompt longer than the vocabulary that
-  // it starts from.
+  // it starts from, results of other shapes than the model's.
   void try_first_values(const ModelJob& job, const Model& outline) const;
   // Ready to be trained: source prompts, given values and random first values are in place.
   Model fresh(const ModelJob& job);

@@ -51,34 +51,81 @@ Value describe(const ModelJob& job, const Model& model, const std::map<std::stri
   return value;
 }
 
-std::string names_in(const TensorFile& file) {
+// What a result's file holds, or will hold.
+struct Contents {
+  std::vector<TensorShape> tensors;
+  std::vector<std::string> tasks;
+  bool has_tasks = false;
+
+  const TensorShape* find(const std::string& name) const {
+    const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& one) { return one.name == name; });
+    return found == tensors.end() ? nullptr : &*found;
+  }
+};
+
+Contents contents_of(const TensorFile& file) {
+  Contents contents;
+  for (const auto& entry : file.entries()) contents.tensors.push_back({entry.name, entry.shape});
+  const auto tasks = file.metadata().find("tasks");
+  contents.has_tasks = tasks != file.metadata().end();
+  if (contents.has_tasks)
+    for (const auto& task : parse_json(tasks->second, file.path()).items()) contents.tasks.push_back(task.text());
+  return contents;
+}
+
+std::optional<Contents> known_contents(const ResultFile& result) {
+  if (std::filesystem::exists(result.file)) return contents_of(TensorFile(result.file));
+  if (!result.planned.empty()) return Contents{result.planned, result.planned_tasks, true};
+  return {};
+}
+
+std::string names_in(const Contents& contents) {
   std::string names;
-  for (const auto& entry : file.entries()) {
+  for (const auto& tensor : contents.tensors) {
     if (names.size() > 200) return names + ", …";
-    names += (names.empty() ? "" : ", ") + entry.name;
+    names += (names.empty() ? "" : ", ") + tensor.name;
   }
   return names.empty() ? "nothing" : names;
 }
 
-FormatError no_prompt(const ResultFile& result, const TensorFile& file, const std::string& reason) {
+FormatError no_prompt(const ResultFile& result, const Contents& contents, const std::string& reason) {
   return FormatError("'" + result.name + "': no prompt can be taken from " + result.file + ": " + reason +
-                     "; it holds " + names_in(file));
+                     "; it holds " + names_in(contents));
 }
 
-at::Tensor of_task(const ResultFile& result, const TensorFile& file, const at::Tensor& prompts) {
-  if (prompts.size(0) == 1 && result.task.empty()) return prompts.select(0, 0).clone();
-  const auto text = file.metadata().find("tasks");
-  if (text == file.metadata().end()) throw no_prompt(result, file, "it has several and does not say of which tasks");
-  const auto tasks = parse_json(text->second, result.file);
+FormatError no_tensor(const ResultFile& result, const Contents& contents, const std::string& name) {
+  return FormatError("'" + result.name + "': there is no tensor '" + name + "' in " + result.file + "; it holds " +
+                     names_in(contents));
+}
+
+// Which of several prompts [N, m, d] is the named task's.
+std::int64_t place_of_task(const ResultFile& result, const Contents& contents, std::int64_t prompts) {
+  if (prompts == 1 && result.task.empty()) return 0;
+  if (!contents.has_tasks) throw no_prompt(result, contents, "it has several and does not say of which tasks");
   std::string known;
-  for (std::size_t i = 0; i < tasks.items().size(); ++i) {
-    const auto& task = tasks.items()[i].text();
-    if (task == result.task && static_cast<std::int64_t>(i) < prompts.size(0))
-      return prompts.select(0, static_cast<std::int64_t>(i)).clone();
-    known += (known.empty() ? "" : ", ") + task;
+  for (std::size_t i = 0; i < contents.tasks.size(); ++i) {
+    const auto place = static_cast<std::int64_t>(i);
+    if (contents.tasks[i] == result.task && place < prompts) return place;
+    known += (known.empty() ? "" : ", ") + contents.tasks[i];
   }
-  if (prompts.size(0) == 1) return prompts.select(0, 0).clone();
-  throw no_prompt(result, file, "its tasks are " + known + ", and not '" + result.task + "'");
+  if (prompts == 1) return 0;
+  throw no_prompt(result, contents, "its tasks are " + known + ", and not '" + result.task + "'");
+}
+
+// Where a prompt stands: a tensor [m, d], or, with `place`, one of several in a tensor [N, m, d].
+struct PromptPlace {
+  const TensorShape* tensor;
+  std::optional<std::int64_t> place;
+};
+
+PromptPlace find_prompt(const ResultFile& result, const Contents& contents) {
+  const auto* tensor = contents.find("prompt");
+  if (!tensor) tensor = contents.find("prompt_embeddings");
+  if (!tensor && contents.tensors.size() == 1) tensor = &contents.tensors.front();
+  if (!tensor) throw no_prompt(result, contents, "there is no tensor 'prompt'");
+  if (tensor->shape.size() == 2) return {tensor, {}};
+  if (tensor->shape.size() == 3) return {tensor, place_of_task(result, contents, tensor->shape.front())};
+  throw no_prompt(result, contents, "'" + tensor->name + "' is not a matrix [m, d]");
 }
 
 }  // namespace
@@ -100,21 +147,30 @@ std::map<std::string, at::Tensor> read_tensors(const ResultFile& result) {
 
 at::Tensor read_tensor(const ResultFile& result, const std::string& name) {
   const TensorFile file(result.file);
-  if (!file.find(name))
-    throw FormatError("'" + result.name + "': there is no tensor '" + name + "' in " + result.file + "; it holds " +
-                      names_in(file));
+  if (!file.find(name)) throw no_tensor(result, contents_of(file), name);
   return file.tensor(name).clone();
 }
 
 at::Tensor read_prompt(const ResultFile& result) {
   const TensorFile file(result.file);
-  const auto* entry = file.find("prompt");
-  if (!entry) entry = file.find("prompt_embeddings");
-  if (!entry && file.entries().size() == 1) entry = &file.entries().front();
-  if (!entry) throw no_prompt(result, file, "there is no tensor 'prompt'");
-  if (entry->shape.size() == 2) return file.tensor(*entry).clone();
-  if (entry->shape.size() == 3) return of_task(result, file, file.tensor(*entry));
-  throw no_prompt(result, file, "'" + entry->name + "' is not a matrix [m, d]");
+  const auto contents = contents_of(file);
+  const auto found = find_prompt(result, contents);
+  const auto tensor = file.tensor(found.tensor->name);
+  return (found.place ? tensor.select(0, *found.place) : tensor).clone();
+}
+
+std::optional<std::vector<std::int64_t>> tensor_shape(const ResultFile& result, const std::string& name) {
+  const auto contents = known_contents(result);
+  if (!contents) return {};
+  if (const auto* tensor = contents->find(name)) return tensor->shape;
+  throw no_tensor(result, *contents, name);
+}
+
+std::optional<std::vector<std::int64_t>> prompt_shape(const ResultFile& result) {
+  const auto contents = known_contents(result);
+  if (!contents) return {};
+  const auto& shape = find_prompt(result, *contents).tensor->shape;
+  return std::vector<std::int64_t>(shape.end() - 2, shape.end());
 }
 
 }  // namespace atp

@@ -3,7 +3,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/engine.h"
 #include "train/model.h"
@@ -19,5 +21,10 @@ at::Tensor read_tensor(const ResultFile& result, const std::string& name);
 // The prompt [m, d] of a result, of the task that it names where the result holds several. A file of another program
 // may call its prompt `prompt_embeddings`, or hold one matrix of any name. Throws FormatError naming file and tensors.
 at::Tensor read_prompt(const ResultFile& result);
+
+// The shapes of what `read_tensor` and `read_prompt` will give: of the file where it is there, else of what is planned.
+// Empty where neither is known.
+std::optional<std::vector<std::int64_t>> tensor_shape(const ResultFile& result, const std::string& name);
+std::optional<std::vector<std::int64_t>> prompt_shape(const ResultFile& result);
 
 }  // namespace atp

@@ -18,7 +18,12 @@ std::string name_of(const Input& input) {
 
 ResultFile result_file(const WorkInput& input, const Plan& plan, const std::string& out) {
   if (input.work == WorkInput::npos) return {name_of(input.input), input.input.file, input.input.part};
-  return {name_of(input.input), StepFolder(out, plan.works[input.work].id).tensors(), input.input.task};
+  const Work& work = plan.works[input.work];
+  ResultFile file{name_of(input.input), StepFolder(out, work.id).tensors(), input.input.task};
+  if (work.state == WorkState::done) return file;
+  file.planned = work.trained.tensors;
+  for (const auto& task : work.tasks) file.planned_tasks.push_back(task->name);
+  return file;
 }
 
 std::optional<std::int64_t> optional_integer(const Step& step, const std::string& key) {

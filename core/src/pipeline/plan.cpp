@@ -352,11 +352,49 @@ void Planner::count_work(Plan& plan) {
       if (work.step.verb == "train")
         count_training(work, plan, has_engine);
       else
-        count_evaluation(work);
+        count_evaluation(work, plan, has_engine);
     });
   }
   problems_.throw_if_any();
 }
+
+namespace {
+
+std::string nothing_to_train(const Step& step) {
+  std::string said;
+  if (step.method)
+    for (const auto& [key, value] : step.method->options.values().members())
+      if (step.method->options.said(key) && !value.is_map() && !value.is_list() && key != "combiner" &&
+          key != "source_prompts")
+        said += (said.empty() ? " (" : ", ") + key + ": " + value.scalar_text();
+  return "'" + step.title() + "' has nothing to train: method '" + (step.method ? step.method->name : "") + "'" + said +
+         (said.empty() ? "" : ")") + (step.combiner ? " with combiner '" + step.combiner->name + "'" : "") +
+         " has no trained parameters; choose another combiner, or options with which the method trains something";
+}
+
+// What is said for parameters that the step does not train; in a sweep's trial this may well be meant.
+void note_unused_keys(const Work& work, Plan& plan) {
+  const auto& groups = work.trained.groups;
+  const auto note = [&](const Origin& origin, const std::string& group, const std::string& what) {
+    if (std::count(groups.begin(), groups.end(), group)) return;
+    const std::string text = (origin.known() ? origin.text() + ": " : "") + what + ", which '" + work.title() + "'" +
+                             (work.trial.empty() ? "" : " (" + work.trial + ")") +
+                             " does not train (it trains: " + joined(groups, ", ") + ")";
+    if (!std::count(plan.notes.begin(), plan.notes.end(), text)) plan.notes.push_back(text);
+  };
+  const Value* rates = step_value(work.step, "learning_rates");
+  if (rates && rates->is_map())
+    for (const auto& [group, rate] : rates->members())
+      note(rate.origin, group, "a learning rate is given for '" + group + "'");
+  for (const auto& input : work.inputs) {
+    if (input.input.role == "start_from")
+      note(input.input.origin, "prompt", "'start_from' gives a first value for 'prompt'");
+    if (input.input.role == "attention_from")
+      note(input.input.origin, "attention", "'attention_from' gives first values for 'attention'");
+  }
+}
+
+}  // namespace
 
 void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
   for (const auto& task : work.tasks)
@@ -372,19 +410,35 @@ void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
   if (!has_engine) return;
   const ModelJob model = model_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer));
   work.trained = machinery_.engine().count(model);
-  const Value* rates = step_value(work.step, "learning_rates");
-  if (!rates || !rates->is_map()) return;
-  for (const auto& [group, rate] : rates->members()) {
-    if (std::count(work.trained.groups.begin(), work.trained.groups.end(), group)) continue;
-    const std::string where = rate.origin.known() ? rate.origin.text() + ": " : "";
-    const std::string note = where + "a learning rate is given for '" + group + "', which '" + work.title() + "'" +
-                             (work.trial.empty() ? "" : " (" + work.trial + ")") +
-                             " does not train (it trains: " + joined(work.trained.groups, ", ") + ")";
-    if (!std::count(plan.notes.begin(), plan.notes.end(), note)) plan.notes.push_back(note);
+  if (work.trained.parameters == 0) throw RecipeError(work.step.origin, nothing_to_train(work.step));
+  note_unused_keys(work, plan);
+}
+
+// A result with a prompt for each of several tasks has none for another task.
+void Planner::check_known_tasks(const Work& work, const Plan& plan) {
+  const Work& model = plan.works[work.model];
+  if (model.tasks.size() < 2) return;
+  std::string names;
+  for (const auto& task : model.tasks) names += (names.empty() ? "" : ", ") + task->name;
+  for (const auto& choice : work.step.tasks) {
+    const auto is_it = [&](const auto& task) { return task->name == choice.name; };
+    if (std::any_of(model.tasks.begin(), model.tasks.end(), is_it)) continue;
+    auto tensors = model.trained.tensors;
+    if (tensors.empty())
+      tensors = machinery_.engine()
+                    .count(model_job(model, plan, places_.out, *tokenizer(model.checkpoint.tokenizer)))
+                    .tensors;
+    const bool is_shared = std::none_of(tensors.begin(), tensors.end(), [](const TensorShape& tensor) {
+      return tensor.name == "prompt" && tensor.shape.size() == 3;
+    });
+    if (is_shared) return;
+    throw RecipeError(choice.origin.known() ? choice.origin : work.step.origin,
+                      "'" + model.title() + "' has a prompt for each of its tasks (" + names + "), and none for '" +
+                          choice.name + "'; score it on its own tasks, or train it on '" + choice.name + "' too");
   }
 }
 
-void Planner::count_evaluation(Work& work) {
+void Planner::count_evaluation(Work& work, const Plan& plan, bool has_engine) {
   const std::int64_t limit = step_integer(work.step, "limit", 0);
   for (const auto& task : work.tasks)
     collect(task->origin, [&] {
@@ -392,6 +446,8 @@ void Planner::count_evaluation(Work& work) {
     });
   if (work.inputs.empty()) {  // the untouched backbone: its config is read, so that it is known to be one
     static_cast<void>(tokenizer(work.checkpoint.tokenizer));
+  } else if (has_engine) {
+    check_known_tasks(work, plan);
   }
 }
 

@@ -135,7 +135,8 @@ class Planner {
   StepContents contents_of(const Work& work, const Plan& plan);
   void find_state(Work& work) const;
   void count_training(Work& work, Plan& plan, bool has_engine);
-  void count_evaluation(Work& work);
+  void count_evaluation(Work& work, const Plan& plan, bool has_engine);
+  void check_known_tasks(const Work& work, const Plan& plan);
   template <class Function>
   void collect(const Origin& origin, const Function& function);
 

@@ -11,17 +11,22 @@
 
 namespace {
 
+void check_shape(const std::string& name, const at::Tensor& prompt, std::int64_t length, std::int64_t width) {
+  const std::string whose = "source prompt '" + name + "' ";
+  if (prompt.dim() != 2) throw atp::FormatError(whose + "is not a matrix [m, d]");
+  if (prompt.size(1) != width)
+    throw atp::FormatError(whose + "has width " + std::to_string(prompt.size(1)) + ", and the backbone " +
+                           std::to_string(width) + "; mix prompts that were trained on this backbone");
+  if (prompt.size(0) != length)
+    throw atp::FormatError(whose + "is " + std::to_string(prompt.size(0)) +
+                           " tokens long, and attempt's prompt_length is " + std::to_string(length) +
+                           "; give both steps the same prompt_length");
+}
+
 at::Tensor stacked_sources(const atp::Start& start, const atp::Parameter& sources) {
   std::vector<at::Tensor> prompts;
   for (const auto& [name, prompt] : start.source_prompts) {
-    const auto length = sources.shape[1], width = sources.shape[2];
-    if (prompt.dim() != 2 || prompt.size(0) != length || prompt.size(1) != width) {
-      std::string shape;
-      for (const auto size : prompt.sizes()) shape += (shape.empty() ? "" : ", ") + std::to_string(size);
-      throw atp::FormatError("source prompt '" + name + "' has shape [" + shape +
-                             "]; attempt mixes prompts of shape [" + std::to_string(length) + ", " +
-                             std::to_string(width) + "] (prompt_length, the backbone's width)");
-    }
+    check_shape(name, prompt, sources.shape[1], sources.shape[2]);
     prompts.push_back(prompt.to(start.precision));
   }
   return at::stack(prompts);
@@ -49,6 +54,10 @@ class Attempt final : public atp::Method {
                                  .target = params.text("target_prompt") != "none"};
     if (shape.sources == 0)
       throw atp::RecipeError(params.where(), "attempt mixes source prompts; source_prompts names none");
+    if (params.has("start_from") && params.text("target_prompt") == "zeros")
+      throw atp::RecipeError(params.origin("start_from"),
+                             "'start_from' and 'target_prompt: zeros' both say what the target prompt starts from; "
+                             "leave one of them out");
     const auto tasks = static_cast<std::int64_t>(context.tasks.size());
     if (shape.target)
       target_ =

@@ -294,6 +294,45 @@ TEST_CASE("counts come from shapes alone") {
   CHECK(engine->count(model).parameters == count.parameters);
 }
 
+TEST_CASE("a count sees that results, there or planned, do not fit") {
+  const Folder sources;
+  const auto engine = make_engine();
+  auto longer = model_job();
+  longer.method.options = checked("method", "prompt_tuning", options({{"prompt_length", 5}}));
+  engine->train(train_job(sources, longer), {});
+  auto model = model_job("attempt", {"one", "two"});
+  const atp::ResultFile planned{.name = "planned",
+                                .file = "not there yet",
+                                .task = "b",
+                                .planned = {{"prompt", {2, 5, 6}}, {"attention.down.weight", {9, 6}}},
+                                .planned_tasks = {"a", "b"}};
+  const auto fitting = [&] {
+    auto other = planned;
+    other.planned[0].shape = {2, 3, 6};
+    return other;
+  }();
+  for (const auto& other : {result_in(sources), planned}) {
+    CAPTURE(other.name);
+    model.start_from.reset();
+    model.source_prompts = {fitting, other};
+    CHECK(contains(message_of([&] { engine->count(model); }), "source prompt '" + other.name + "' is 5 tokens long"));
+    model.source_prompts = {fitting};
+    CHECK(engine->count(model).tensors.at(0).shape == std::vector<std::int64_t>{2, 3, 6});
+    model.start_from = other;
+    CHECK(contains(message_of([&] { engine->count(model); }),
+                   "the prompt of '" + other.name + "' is 5 tokens long, and this step's is 3"));
+  }
+  model.start_from = fitting;
+  model.start_from->task = "c";
+  CHECK(contains(message_of([&] { engine->count(model); }), "its tasks are a, b, and not 'c'"));
+  model.start_from.reset();
+  model.attention_from = planned;
+  CHECK(contains(message_of([&] { engine->count(model); }),
+                 "'attention.down.weight' of 'planned' has shape [9, 6], and this step's [4, 6]"));
+  model.attention_from = result_in(sources, "sources");
+  CHECK(contains(message_of([&] { engine->count(model); }), "'sources': there is no tensor 'attention.down.weight'"));
+}
+
 TEST_CASE("another device's half-done step, an unknown device or precision, a checkpoint of another method") {
   CHECK(contains(message_of([] {
                    atp::DeviceReport report;

@@ -190,7 +190,7 @@ TEST_CASE("source prompts of another shape, and none") {
   const auto choices = attempt();
   const auto model = make_model(choices);
   const auto message = message_of([&] { model.method->initialise(first_values(*model.backbone, choices, 5)); });
-  CHECK(contains(message, "source prompt 'source 0' has shape [5, 6]; attempt mixes prompts of shape [3, 6]"));
+  CHECK(contains(message, "source prompt 'source 0' is 5 tokens long, and attempt's prompt_length is 3"));
   auto none = choices;
   none.sources = 0;
   CHECK(contains(message_of([&] { make_model(none); }), "source_prompts names none"));
