@@ -229,3 +229,14 @@ TEST_CASE("standard output that is full is not success") {
   CHECK(ended.status == 1);
   CHECK(contains(ended.error, "standard output cannot be written"));
 }
+
+TEST_CASE("a library that a recipe names and that cannot be loaded is reported with its line") {
+  const Experiment experiment;
+  experiment.write("broken.so", "no library");
+  change(experiment, "seed: 1\n", "seed: 1\nplugins: [broken.so]\n");
+  const Ended ended = experiment.atp_run({"--dry-run"});
+  CHECK(ended.status == 2);
+  INFO(ended.error);
+  CHECK(contains(ended.error, "recipe.yaml:3"));
+  CHECK(contains(ended.error, "broken.so"));
+}

@@ -22,6 +22,13 @@ Setting with_faults(const Experiment& experiment, const std::string& out,
 
 constexpr int killed = 128 + 9;
 
+// The file of that name in the one step's folder that also holds `beside`.
+std::string only_file(const std::string& steps, const std::string& name, const std::string& beside) {
+  for (const auto& entry : fs::directory_iterator(steps))
+    if (fs::exists(entry.path() / beside) && fs::exists(entry.path() / name)) return entry.path() / name;
+  return "";
+}
+
 }  // namespace
 
 TEST_CASE("a run killed after some updates and started again ends with the same bytes") {
@@ -68,10 +75,18 @@ TEST_CASE("SIGINT finishes the update, saves, exits 130 with a word on how to go
   CHECK(contains(first.error, "target: stopped after update 3, saved"));
   CHECK(contains(first.error, "stopped; to go on where it stopped: atp-run " + experiment / "recipe.yaml"));
   CHECK(experiment.states()["target"] == "resumable");
-  const Ended second = experiment.atp_run();
+  const auto run = [&] { return atp::parse_json(read(experiment / "out/recipe/target/run.json"), "run.json"); };
+  const std::string stopped_run = only_file(experiment / "out/steps", "run.json", "state");
+  const double earlier = atp::parse_json(read(stopped_run), stopped_run).at("seconds").number();
+  CHECK(earlier > 0);
+  const Ended second = experiment.atp_run({"--threads", "2"});
   CHECK(second.status == 0);
   CHECK(contains(second.error, "target: going on"));
-  CHECK(contains(read(experiment / "out/recipe/target/run.json"), "\"resumed_at\": 3,"));
+  CHECK(run().at("resumed_at").integer() == 3);
+  CHECK(run().at("threads").integer() == 1);  // as it was begun
+  CHECK(run().at("seconds").number() > earlier);
+  CHECK(run().at("peak_memory_bytes").integer() > 0);
+  CHECK(run().at("versions").find("metric accuracy"));
   CHECK(differences(experiment.exact_files(), experiment.exact_files("whole")) == "");
 }
 

@@ -64,6 +64,7 @@ class TorchEngine final : public Engine {
       const ThreadCount count(threads, threads_);
       const auto model = builder_.fresh(job.model);
       auto result = run_training(model, job, control, std::move(state), threads);
+      result.threads = threads;
       result.trained = count_of(model, job.model.tasks.size());
       if (result.finished) write_result(job.folder, job.model, model);
       return result;
@@ -74,6 +75,7 @@ class TorchEngine final : public Engine {
     return translated([&] {
       const auto model = builder_.trained(job.model, job.result);
       StepResult result;
+      result.threads = threads_;
       std::vector<Evaluation> evaluations;
       for (const auto& split : job.splits) {
         auto evaluation = atp::evaluate(model, split, job.batch_size, control, "evaluate");
@@ -102,7 +104,7 @@ class TorchEngine final : public Engine {
     const std::string here = device_.is_cpu() ? "cpu" : "cuda";
     if (state.device != here)
       throw Error(job.folder + " holds a step that was begun on " + state.device + ", and this process runs on " +
-                  here + "; go on with --device " + state.device + ", or start the step over with --fresh");
+                  here + "; go on with --device " + state.device + ", or remove the folder: the step starts over then");
   }
 
   ModelBuilder builder_;

@@ -131,6 +131,7 @@ struct StepResult {
   double best_epoch = 0;
   std::int64_t updates = 0;
   std::int64_t resumed_at = 0;  // update that this process started from
+  int threads = 0;              // that were used: a resumed training keeps those that it was begun with
   TrainedCount trained;
 };
 

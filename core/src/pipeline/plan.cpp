@@ -225,13 +225,16 @@ std::shared_ptr<const TaskUse> Planner::task_use(const TaskChoice& choice, const
 
 TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::string>& splits) {
   const TextTask& task = use.data->task();
-  TaskContents contents{use.name, use.plugin, Value::map(), use.options, {}};
+  TaskContents contents{use.name, use.plugin, Value::map(), use.options, {}, {}};
   contents.rule.set("splits", use.data->settings().official_splits ? "official" : text_of(task.splits));
   contents.rule.set("prefix", use.data->prefix());
   Value& labels = contents.rule.set("labels", Value::list());
   for (const auto& label : use.data->labels()) labels.push_back(label);
   Value& metrics = contents.rule.set("metrics", Value::list());
-  for (const auto& metric : task.metrics) metrics.push_back(metric);
+  for (const auto& metric : task.metrics) {
+    metrics.push_back(metric);
+    contents.metrics.push_back(machinery_.catalogue.find("metric", metric));  // it is there: task_use
+  }
 
   std::map<std::string, std::string> digests;
   for (const auto& split : splits) {
@@ -330,7 +333,11 @@ StepContents Planner::plugins_of(const Work& work) const {
   plugins.backbone = machinery_.registry.find("backbone", work.step.backbone.name);
   if (work.step.method) plugins.method = machinery_.registry.find("method", work.step.method->name);
   if (work.step.combiner) plugins.combiner = machinery_.registry.find("combiner", work.step.combiner->name);
-  for (const auto& task : work.tasks) plugins.tasks.push_back({task->name, task->plugin, {}, {}, {}});
+  for (const auto& task : work.tasks) {
+    plugins.tasks.push_back({task->name, task->plugin, {}, {}, {}, {}});
+    for (const auto& metric : task->data->task().metrics)
+      plugins.tasks.back().metrics.push_back(machinery_.registry.find("metric", metric));
+  }
   return plugins;
 }
 

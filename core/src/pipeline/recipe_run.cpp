@@ -36,7 +36,7 @@ class Workshop {
   static std::vector<ExplicitPlugin> explicit_plugins(const Value& recipe) {
     Problems problems;
     std::vector<ExplicitPlugin> plugins;
-    for (const auto& path : plugin_paths(recipe, problems)) plugins.push_back({path});
+    for (const auto& plugin : plugin_paths(recipe, problems)) plugins.push_back({plugin.path, plugin.origin});
     problems.throw_if_any();
     return plugins;
   }

@@ -1,9 +1,9 @@
 #include "pipeline/result_record.h"
 
-#include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include <ctime>
+#include <fstream>
 
 namespace atp {
 
@@ -46,8 +46,12 @@ Value splits_value(const std::vector<UsedSplit>& splits) {
 }
 
 std::int64_t peak_memory_bytes() {
-  rusage usage = {};
-  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<std::int64_t>(usage.ru_maxrss) * 1024 : 0;
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  std::int64_t kilobytes = 0;
+  while (status >> word)
+    if (word == "VmHWM:" && status >> kilobytes) return kilobytes * 1024;
+  return 0;
 }
 
 Value versions(const StepContents& plugins, const DeviceReport& device) {
@@ -61,7 +65,10 @@ Value versions(const StepContents& plugins, const DeviceReport& device) {
   add("backbone", plugins.backbone);
   add("method", plugins.method);
   add("combiner", plugins.combiner);
-  for (const auto& task : plugins.tasks) add("task", task.plugin);
+  for (const auto& task : plugins.tasks) {
+    add("task", task.plugin);
+    for (const auto* metric : task.metrics) add("metric", metric);
+  }
   return value;
 }
 
@@ -99,6 +106,8 @@ Value result_record(const Work& work, const StepResult& result, const std::vecto
   return record;
 }
 
+void forget_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts = {};
@@ -117,7 +126,7 @@ Value run_record(const Work& work, const RunCircumstances& circumstances, const 
   record.set("tokens", circumstances.tokens);
   record.set("peak_memory_bytes", peak_memory_bytes());
   record.set("device", circumstances.device.device);
-  record.set("threads", circumstances.device.threads);
+  record.set("threads", circumstances.threads);
   record.set("started", circumstances.started);
   record.set("finished", circumstances.finished);
   record.set("resumed_at", circumstances.resumed_at);

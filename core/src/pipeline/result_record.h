@@ -26,14 +26,18 @@ struct UsedSplit {
 Value result_record(const Work& work, const StepResult& result, const std::vector<UsedSplit>& splits);
 
 struct RunCircumstances {
-  double seconds = 0;
+  double seconds = 0;  // of work, over all processes that stopped or finished the step; a killed one's are not known
   std::string started, finished;  // UTC
   DeviceReport device;
+  int threads = 0;  // that the step ran with: a resumed one keeps those that it was begun with
   std::int64_t resumed_at = 0;
   std::int64_t tokens = 0;  // that went through the backbone in these seconds; 0: not known
 };
 // run.json: how and where. Two runs of one step differ in it.
 Value run_record(const Work& work, const RunCircumstances& circumstances, const StepContents& plugins);
+
+// The peak that run.json tells starts here, where the kernel allows that (else it is the process's so far).
+void forget_peak_memory();
 
 std::string utc_now();  // "2026-01-31T12:00:00Z"
 

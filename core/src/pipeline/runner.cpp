@@ -53,6 +53,16 @@ std::int64_t tokens_seen(const Work& work, const StepResult& result, const std::
                                    static_cast<double>(result.updates - result.resumed_at));
 }
 
+// What the processes before this one spent on a step that is resumed, as far as they could say.
+void add_earlier(const StepFolder& folder, RunCircumstances& circumstances) {
+  const auto earlier = folder.run_record();
+  if (!earlier) return;
+  const Value* seconds = earlier->find("seconds");
+  const Value* tokens = earlier->find("tokens");
+  if (seconds && seconds->is_number()) circumstances.seconds += seconds->number();
+  if (tokens && tokens->is_integer()) circumstances.tokens += tokens->integer();
+}
+
 std::string message_of(const std::exception& error) {
   return dynamic_cast<const std::bad_alloc*>(&error) ? "not enough memory" : error.what();
 }
@@ -214,6 +224,7 @@ Runner::Attempt Runner::work_on(std::size_t index, const StepFolder& folder) {
   RunCircumstances circumstances;
   circumstances.started = utc_now();
   const auto began = Clock::now();
+  forget_peak_memory();
   const JobPlaces places{settings_.out, folder.path(), settings_.out + "/cache/tokens"};
   const auto tokenizer = planner_.tokenizer(work.checkpoint.tokenizer);
   StepResult result;
@@ -233,16 +244,18 @@ Runner::Attempt Runner::work_on(std::size_t index, const StepFolder& folder) {
       result = machinery_.engine().evaluate(job, control);
     }
   }
+  circumstances.seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  circumstances.finished = utc_now();
+  circumstances.device = machinery_.device();
+  circumstances.threads = result.threads;
+  circumstances.resumed_at = result.resumed_at;
+  circumstances.tokens = tokens_seen(work, result, used);
+  if (result.resumed_at > 0) add_earlier(folder, circumstances);
+  write_durably(folder.file("run.json"), to_json(run_record(work, circumstances, planner_.plugins_of(work)), 2) + "\n");
   if (!result.finished) {
     log::info(title + ": stopped" + (trains ? " after update " + std::to_string(result.updates) + ", saved" : ""));
     return Attempt::stopped;
   }
-  circumstances.seconds = std::chrono::duration<double>(Clock::now() - began).count();
-  circumstances.finished = utc_now();
-  circumstances.device = machinery_.device();
-  circumstances.resumed_at = result.resumed_at;
-  circumstances.tokens = tokens_seen(work, result, used);
-  write_durably(folder.file("run.json"), to_json(run_record(work, circumstances, planner_.plugins_of(work)), 2) + "\n");
   std::string scores;
   for (const auto& [task, values] : result.scores)
     for (const auto& [metric, score] : values) {

@@ -9,12 +9,15 @@ namespace {
 
 namespace fs = boost::filesystem;
 
-// Described by their contents: other steps, tasks, plugins, the checkpoint. `root` only says where files are.
-const std::vector<std::string> described_apart = {
-    "of",       "each",           "task",       "tasks",          "method",
-    "combiner", "source_prompts", "start_from", "attention_from", "checkpoint",
-    "root",     "files",          "name",       "tokenizer",      "backbone",
-    "data"};
+// Keys of the core's own tables that are described by their contents: other steps, tasks, plugins, the checkpoint.
+// `root` only says where files are. A plugin's own table leaves out nothing, whatever its keys are called.
+const std::vector<std::string> apart_from_settings = {
+    "of", "each", "task", "tasks", "method", "combiner", "source_prompts", "start_from", "attention_from"};
+const std::vector<std::string> apart_from_method = {"combiner", "source_prompts", "start_from", "attention_from"};
+const std::vector<std::string> apart_from_data = {"root", "files"};
+const std::vector<std::string> apart_from_backbone_keys = {"name", "checkpoint", "tokenizer"};
+const std::vector<std::string> apart_from_in_place_task = {"name", "files"};
+const std::vector<std::string> nothing = {};
 
 // A number is the same whether it was written 1 or 1.0.
 Value normalised(const Option& option, const Value& value) {
@@ -36,9 +39,10 @@ Value plugin_identity(const Registry::Entry& entry) {
   return value;
 }
 
-Value plugin_identity(const Registry::Entry& entry, const Params& options, ContentDigests& digests) {
+Value plugin_identity(const Registry::Entry& entry, const Params& options, const std::vector<std::string>& left_out,
+                      ContentDigests& digests) {
   Value value = plugin_identity(entry);
-  value.set("options", identity_of(options, described_apart, digests));
+  value.set("options", identity_of(options, left_out, digests));
   return value;
 }
 
@@ -46,7 +50,9 @@ Value task_identity(const TaskContents& task, ContentDigests& digests) {
   Value value = Value::map();
   value.set("name", task.name);
   if (task.plugin) value.set("plugin", plugin_identity(*task.plugin));
-  value.set("options", identity_of(task.options, described_apart, digests));
+  Value& metrics = value.set("metrics", Value::list());
+  for (const auto* metric : task.metrics) metrics.push_back(plugin_identity(*metric));
+  value.set("options", identity_of(task.options, task.plugin ? nothing : apart_from_in_place_task, digests));
   value.set("rule", task.rule);
   Value& files = value.set("files", Value::map());
   for (const auto& [split, digest] : task.files) files.set(split, digest);
@@ -75,18 +81,19 @@ Value step_identity(const StepContents& contents, ContentDigests& digests) {
   Value identity = Value::map();
   identity.set("numerics", numerics_version);
   identity.set("verb", step.verb);
-  identity.set("settings", identity_of(step.settings, described_apart, digests));
-  identity.set("data", identity_of(step.data, described_apart, digests));
+  identity.set("settings", identity_of(step.settings, apart_from_settings, digests));
+  identity.set("data", identity_of(step.data, apart_from_data, digests));
   if (contents.backbone) {
-    Value& backbone = identity.set("backbone", plugin_identity(*contents.backbone, step.backbone.options, digests));
-    backbone.set("keys", identity_of(step.backbone_keys, described_apart, digests));
+    Value& backbone =
+        identity.set("backbone", plugin_identity(*contents.backbone, step.backbone.options, nothing, digests));
+    backbone.set("keys", identity_of(step.backbone_keys, apart_from_backbone_keys, digests));
     backbone.set("checkpoint", contents.checkpoint);
     backbone.set("tokenizer", contents.tokenizer);
   }
   if (contents.method && step.method)
-    identity.set("method", plugin_identity(*contents.method, step.method->options, digests));
+    identity.set("method", plugin_identity(*contents.method, step.method->options, apart_from_method, digests));
   if (contents.combiner && step.combiner)
-    identity.set("combiner", plugin_identity(*contents.combiner, step.combiner->options, digests));
+    identity.set("combiner", plugin_identity(*contents.combiner, step.combiner->options, nothing, digests));
   Value& tasks = identity.set("tasks", Value::list());
   for (const auto& task : contents.tasks) tasks.push_back(task_identity(task, digests));
   Value& inputs = identity.set("inputs", Value::list());

@@ -21,6 +21,7 @@ struct TaskContents {
   Value rule;                               // how its rows become splits and text: splits, labels, metrics, prefix
   Params options;
   std::vector<std::pair<std::string, std::string>> files;  // split of the files → digest
+  std::vector<const Registry::Entry*> metrics = {};
 };
 
 // A result that a step reads.

@@ -102,8 +102,8 @@ std::string absolute_path(const std::string& path, const Origin& origin) {
   return fs::absolute(folder / path).lexically_normal().string();
 }
 
-std::vector<std::string> plugin_paths(const Value& recipe, Problems& problems) {
-  std::vector<std::string> paths;
+std::vector<PluginPath> plugin_paths(const Value& recipe, Problems& problems) {
+  std::vector<PluginPath> paths;
   const Value* plugins = recipe.find("plugins");
   if (!plugins || !plugins->is_list()) return paths;  // another type is recipe_options()' mistake to report
   for (const auto& item : plugins->items()) {
@@ -111,8 +111,8 @@ std::vector<std::string> plugin_paths(const Value& recipe, Problems& problems) {
       problems.add(item.origin, std::string("'plugins': found ") + item.type_name() + ", expected a library's path");
       continue;
     }
-    paths.push_back(absolute_path(item.text(), item.origin));
-    if (!fs::exists(paths.back())) problems.add(item.origin, "'plugins': no file '" + paths.back() + "'");
+    paths.push_back({absolute_path(item.text(), item.origin), item.origin});
+    if (!fs::exists(paths.back().path)) problems.add(item.origin, "'plugins': no file '" + paths.back().path + "'");
   }
   return paths;
 }

@@ -35,8 +35,12 @@ Value load_recipe(const std::string& path, const std::vector<Assignment>& assign
 
 // A path that a recipe says: relative to the folder of the file that says it; --set's to the current one.
 std::string absolute_path(const std::string& path, const Origin& origin);
-// The recipe's `plugins:`, absolute; to be made known to the catalogue before steps are resolved.
-std::vector<std::string> plugin_paths(const Value& recipe, Problems& problems);
+struct PluginPath {
+  std::string path;  // absolute
+  Origin origin;
+};
+// The recipe's `plugins:`; to be made known to the catalogue before steps are resolved.
+std::vector<PluginPath> plugin_paths(const Value& recipe, Problems& problems);
 
 // One point of the sweep: the tree with its axes' changes applied, `sweep` taken out.
 struct Trial {

@@ -87,3 +87,29 @@ TEST_CASE("a step's identity: contents and versions, not names") {
   method.version = "1.0.1";
   CHECK(identity("d1", "i1") != plain);
 }
+
+TEST_CASE("a metric's version counts, and a plugin's options whatever they are called") {
+  Registry::Entry task{"task", "theirs", "", {}, "tasks", "1.0.0", "a.so", nullptr, typeid(void)};
+  Registry::Entry metric{"metric", "accuracy", "", {}, "metrics", "1.0.0", "a.so", nullptr, typeid(void)};
+  Registry::Entry method{"method", "prompt_tuning", "", {}, "methods", "1.0.0", "a.so", nullptr, typeid(void)};
+  const Options theirs{text("name"), text("files"), text("data"), text("tokenizer"), text("combiner")};
+  Step step;
+  step.verb = "train";
+  ContentDigests digests("");
+  const auto identity = [&](const Value& task_options, const Value& method_options) {
+    step.method = Choice{"prompt_tuning", checked(theirs, method_options), {}};
+    StepContents contents;
+    contents.step = &step;
+    contents.method = &method;
+    contents.tasks.push_back({"theirs", &task, Value::map(), checked(theirs, task_options), {}, {&metric}});
+    return identity_hash(step_identity(contents, digests));
+  };
+  const std::string plain = identity(Value::map(), Value::map());
+  for (const char* key : {"name", "files", "data", "tokenizer", "combiner"}) {
+    CAPTURE(key);
+    CHECK(identity(map_of({{key, "x"}}), Value::map()) != plain);
+    CHECK((identity(Value::map(), map_of({{key, "x"}})) == plain) == (std::string(key) == "combiner"));
+  }
+  metric.version = "1.0.1";
+  CHECK(identity(Value::map(), Value::map()) != plain);
+}
