@@ -35,7 +35,9 @@ po::options_description options() {
   add("threads", po::value<int>()->value_name("N")->default_value(0, "all cores"), "threads of the CPU");
   add("dry-run", "print the plan and do nothing");
   add("explain", "print every value of every step with its origin");
-  add("fresh", "redo this recipe's steps; a finished one stays until its successor is done");
+  add("fresh",
+      "redo this recipe's steps; a finished one stays until its successor is done. Stopped, the step in progress "
+      "begins anew");
   add("json", "one JSON document on standard output: the plan, the values, or what was done");
   add("quiet", "warnings and errors only");
   add("verbose", "everything");
