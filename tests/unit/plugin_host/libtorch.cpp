@@ -101,7 +101,7 @@ TEST_CASE("a GPU that is asked for on a machine without a driver is refused in t
   }
   LibTorch libtorch;
   DeviceReport report;
-  const auto message = refusal([&] { libtorch.make_engine({"cuda:1", 1, {}}, Registry(), report); });
+  const auto message = refusal([&] { libtorch.make_engine({"cuda:1", 1}, Registry(), report); });
   CHECK(holds(message, "device 'cuda:1' cannot be used\n  file  libcuda.so.1   (from NVIDIA's driver)\n  why   "));
   CHECK(holds(message, "cannot open shared object file"));
   CHECK(holds(message, "\n  fix   install the driver, or take --device cpu"));
