@@ -191,7 +191,8 @@ void LibTorch::load_cuda(const std::string& device) {
   log::warn("there is an NVIDIA driver, but the CPU is used: " + message);
 }
 
-std::unique_ptr<Engine> LibTorch::make_engine(const EngineSettings& settings, const Registry& registry, DeviceReport& report) {
+std::unique_ptr<Engine> LibTorch::make_engine(const EngineSettings& settings, const Registry& registry,
+                                              DeviceReport& report) {
   load();
   load_cuda(settings.device);
   report.libtorch_version = copy_.version;
