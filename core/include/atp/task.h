@@ -40,18 +40,34 @@ struct Example {
 // A split's part in an experiment, for tasks that make other rows to train on than to be scored on (ReCoRD).
 enum class Role { train, evaluate };
 
-// Where the rows of each split are: paths below the data root, tried in order. Columns are found by the header's names,
-// or by `columns` for a file without a header (then `columns` names all of them).
+// Where the rows of each split are, in one form of distribution. Paths stand below the data root and are tried in
+// order; one that is not there is looked for below the suite's folder, with `.gz` behind it, and inside an archive that
+// has the name of its first folder or one of `archives`' (.zip, .tar.gz, .tgz). A path may hold `*`: all files that
+// match, in the order of their names, are one split. Columns are found by the header's names, or by `columns` for a
+// file without a header (then `columns` names all of them).
 struct ATP_EXPORT Files {
-  enum class Format { none, tsv, csv, jsonl };
+  enum class Format {
+    none,
+    tsv,      // no quoting at all
+    csv,      // RFC 4180
+    jsonl,    // one object a line
+    json,     // one document: its rows are the items of the outermost list, or of the outermost map's "data"
+    parquet,  // as the Hub serves it; needs the reader plugin
+    texts,    // a folder of text files: columns "name" (the path below the folder) and "text"
+    by_name,  // what each file's ending says: .tsv .csv .jsonl .json .parquet
+  };
   struct Split {
     std::string name;  // "train", "dev", "test", or what `Splits::official` should call it
     std::vector<std::string> paths;
+    std::vector<std::string> labels = {};  // files of one label a line, beside `paths`: the column "label" (PIQA)
   };
 
   Format format = Format::none;
   std::vector<Split> splits = {};
   std::vector<std::string> columns = {};
+  std::vector<std::string> archives = {};  // names without ending, where it is not the first folder's: "aclImdb_v1"
+  // This form's column → what the task's `render` calls it.
+  std::vector<std::pair<std::string, std::string>> renamed = {};
 };
 
 using SplitPaths = std::vector<std::pair<std::string, std::string>>;
@@ -60,6 +76,11 @@ ATP_EXPORT Files tsv(SplitPaths paths, std::vector<std::string> columns = {});
 // CSV as RFC 4180 has it, quotes doubled inside quotes.
 ATP_EXPORT Files csv(SplitPaths paths, std::vector<std::string> columns = {});
 ATP_EXPORT Files jsonl(SplitPaths paths);
+// The Hub's export of a data set: `folder`/{train,validation,test}-*.parquet, or
+// {train,validation,test}.{jsonl,json,csv}. A classification's label is the class's number there, which may stand for
+// the label's text (`TextTask::labels`). `splits` renames splits: {{"validation", "validation_matched"}}.
+ATP_EXPORT Files hub(const std::string& folder, std::vector<std::pair<std::string, std::string>> renamed = {},
+                     SplitPaths splits = {});
 
 // How the splits of an experiment (train, validation, test) come from the files, after Mahabadi et al. 2021a;
 // permutations are torch.randperm's with a generator seeded 42.
@@ -70,7 +91,7 @@ enum class Splits {
 };
 
 struct Label {
-  std::string raw;   // as the file writes it
+  std::string raw;   // as the file writes it; a file may also write `text` (the Hub's class numbers)
   std::string text;  // as the model writes it
 };
 
@@ -82,7 +103,8 @@ struct ATP_EXPORT TextTask {
   std::string summary = {};  // one line
   std::string origin = {};   // who offers the files and where; part of the message when they are missing
   std::string licence = {};
-  Files files = {};
+  Files files = {};                     // as the authors distribute it
+  std::vector<Files> other_forms = {};  // the same rows otherwise, tried in order where a split's files are not there
   Splits splits = Splits::official;
   std::vector<Label> labels = {};         // empty: free text
   std::vector<std::string> metrics = {};  // the first is primary: it chooses the best checkpoint

@@ -228,6 +228,10 @@ void visit_rows(Files::Format format, const std::string& path, const std::vector
     case Files::Format::jsonl:
       return visit_jsonl(text, path, visit);
     case Files::Format::none:
+    case Files::Format::json:
+    case Files::Format::parquet:
+    case Files::Format::texts:
+    case Files::Format::by_name:
       break;
   }
   throw DataError({path}, "a task that names this file does not say its format: tsv, csv or jsonl");

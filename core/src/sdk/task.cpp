@@ -57,6 +57,17 @@ Files csv(SplitPaths paths, std::vector<std::string> columns) {
 
 Files jsonl(SplitPaths paths) { return files(Files::Format::jsonl, std::move(paths), {}); }
 
+Files hub(const std::string& folder, std::vector<std::pair<std::string, std::string>> renamed, SplitPaths splits) {
+  Files result{.format = Files::Format::by_name, .renamed = std::move(renamed)};
+  for (const std::string split : {"train", "validation", "test"}) {
+    const auto same = [&](const auto& entry) { return entry.first == split; };
+    const auto other = std::find_if(splits.begin(), splits.end(), same);
+    const std::string stem = folder + "/" + (other == splits.end() ? split : other->second);
+    result.splits.push_back({split, {stem + "-*.parquet", stem + ".jsonl", stem + ".json", stem + ".csv"}});
+  }
+  return result;
+}
+
 Offer<TextTask> offer(TextTask task) {
   std::string name = task.name;
   std::string summary = task.summary;
