@@ -118,6 +118,10 @@ struct ATP_EXPORT TextTask {
   // For a task without files: makes the rows of a split ("train", "validation", "test") itself, the same ones every
   // time.
   std::function<std::vector<Row>(const std::string& split)> generate = {};
+
+  // True for a row that is no example by the data set's own rule (MNLI's gold label "-"): it is counted, and is not a
+  // row that cannot be used. An `expand` that makes no example leaves its row out in the same way.
+  std::function<bool(const Row& row)> left_out = {};
 };
 
 template <>

@@ -215,6 +215,7 @@ std::shared_ptr<const TaskData::Examples> TaskData::read(const std::string& file
   if (kept) return kept;
   auto examples = std::make_shared<Examples>();
   const auto take = [&](const Row& row) {
+    if (task_.left_out && task_.left_out(row)) return;
     for (auto& example : examples_of(row, role)) {
       example.index = static_cast<std::int64_t>(examples->size());
       examples->push_back(std::move(example));

@@ -147,6 +147,18 @@ TEST_CASE("bad rows: a label outside the set, a missing column, no rows") {
   CHECK(data.split("test").size() == 1);
 }
 
+TEST_CASE("rows that a task leaves out by its own rule are no examples, and not bad ones") {
+  const Folder folder;
+  folder.write("R/train.tsv", "text\tlabel\na\tgood\nb\t-\nc\tbad\n");
+  folder.write("R/dev.tsv", table(4));
+  auto task = reviews(Splits::halve_dev);
+  task.left_out = [](const Row& row) { return row["label"] == "-"; };
+  const auto train = TaskData(task, {.root = folder.path()}).split("train");
+  REQUIRE(train.size() == 2);
+  CHECK(train[1].source == "reviews text: c");
+  CHECK(train[1].index == 1);
+}
+
 TEST_CASE("a task that fails on a row is reported with its name and the row") {
   const Folder folder;
   folder.write("R/train.tsv", table(3));
