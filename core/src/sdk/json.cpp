@@ -4,73 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "atp/value.h"
+#include "sdk/json_tree.h"
 
 namespace atp {
 
 namespace {
 
 using nlohmann::json;
-
-// nlohmann's parser drives this; the tree it builds is ours, and keeps the order of keys and their line.
-class TreeBuilder : public nlohmann::json_sax<json> {
- public:
-  explicit TreeBuilder(const std::string& name) : name_(name) {}
-  Value take() { return std::move(root_); }
-
-  bool null() override { return put(Value()); }
-  bool boolean(bool value) override { return put(value); }
-  bool number_integer(number_integer_t value) override { return put(static_cast<std::int64_t>(value)); }
-  bool number_unsigned(number_unsigned_t value) override {
-    return value > static_cast<number_unsigned_t>(INT64_MAX) ? put(static_cast<double>(value))
-                                                             : put(static_cast<std::int64_t>(value));
-  }
-  bool number_float(number_float_t value, const string_t&) override { return put(value); }
-  bool string(string_t& value) override { return put(std::move(value)); }
-  bool binary(binary_t&) override { return false; }
-  bool start_object(std::size_t) override { return open(Value::map()); }
-  bool start_array(std::size_t) override { return open(Value::list()); }
-  bool end_object() override { return close(); }
-  bool end_array() override { return close(); }
-  bool key(string_t& value) override {
-    if (open_.back()->find(value))
-      throw FormatError(Origin{name_, 0, 0}, "two keys '" + value + "' in one object; each may stand once");
-    key_ = std::move(value);
-    return true;
-  }
-  bool parse_error(std::size_t, const std::string&, const json::exception& error) override {
-    // "[json.exception.parse_error.101] parse error at line 1, column 5: …"
-    std::string text = error.what();
-    const auto end = text.find("] ");
-    throw FormatError(Origin{name_, 0, 0}, "not JSON: " + (end == std::string::npos ? text : text.substr(end + 2)));
-  }
-
- private:
-  Value* place(Value value) {
-    if (open_.empty()) return &(root_ = std::move(value));
-    Value& parent = *open_.back();
-    if (parent.is_list()) return &parent.items().emplace_back(std::move(value));
-    return &parent.members().emplace_back(key_, std::move(value)).second;
-  }
-  bool put(Value value) {
-    value.origin = {name_, 0, 0};
-    place(std::move(value));
-    return true;
-  }
-  bool open(Value value) {
-    if (open_.size() >= 200) throw FormatError(Origin{name_, 0, 0}, "not read: nested more than 200 levels deep");
-    value.origin = {name_, 0, 0};
-    open_.push_back(place(std::move(value)));
-    return true;
-  }
-  bool close() {
-    open_.pop_back();
-    return true;
-  }
-
-  std::string name_, key_;
-  Value root_;
-  std::vector<Value*> open_;  // a parent does not grow while its child is open, so the pointers stay valid
-};
 
 void append_text(std::string& out, const std::string& text) {
   // Invalid UTF-8 becomes U+FFFD: a prediction may be cut inside a character.
@@ -115,10 +55,17 @@ void append(std::string& out, const Value& value, int indent, int level, bool so
 
 }  // namespace
 
+// nlohmann's own words are "[json.exception.parse_error.101] parse error at line 1, column 5: …".
+std::string json_fault(const std::exception& error) {
+  const std::string text = error.what();
+  const auto end = text.find("] ");
+  return "not JSON: " + (end == std::string::npos ? text : text.substr(end + 2));
+}
+
 Value parse_json(std::string_view text, const std::string& name) {
-  TreeBuilder builder(name);
-  json::sax_parse(text.begin(), text.end(), &builder);
-  return builder.take();
+  JsonTree tree({name});
+  json::sax_parse(text.begin(), text.end(), &tree);
+  return tree.take();
 }
 
 std::string to_json(const Value& value, int indent) {

@@ -112,9 +112,9 @@ TEST_CASE("JSON Lines: what is no object, no JSON, or no text is an error with t
 }
 
 TEST_CASE("invalid UTF-8 is an error with its line") {
-  for (const auto format : {tsv_form, csv_form, jsonl_form}) {
-    CHECK(has(fault(format, "a\nb\nc\xe9t\xe9\n"), "rows.txt:3: invalid UTF-8: byte 0xe9, number 2 of the line"));
-  }
+  CHECK(has(fault(tsv_form, "a\nb\nc\xe9t\xe9\n"), "rows.txt:3: invalid UTF-8: byte 0xe9, number 2 of the line"));
+  CHECK(has(fault(csv_form, "a\nb\nc\xe9t\xe9\n"), "rows.txt:3: invalid UTF-8: byte 0xe9, number 2 of the field"));
+  CHECK(has(fault(jsonl_form, "{}\n{}\n{\xe9}\n"), "rows.txt:3: invalid UTF-8: byte 0xe9, number 2 of the line"));
 }
 
 TEST_CASE("UTF-8: what is well-formed and what is not") {

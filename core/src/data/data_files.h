@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "atp/task.h"
+#include "sdk/readers.h"
+
+// From what a task says of its files to the files that are there, and their rows.
+namespace atp {
+
+// One file, or one entry of an archive, that rows are read from.
+struct DataPart {
+  std::string path;                            // the file on the disk
+  std::string entry = {};                      // of the archive at `path`; "": the file itself
+  Files::Format format = Files::Format::none;  // never by_name
+  std::string name = {};                       // texts: the column "name"
+
+  std::string text() const;  // for messages: "GLUE.zip: RTE/train.tsv"; the origin of its rows says this as the file
+};
+
+// What a split is read from.
+struct DataFiles {
+  std::string split = {};             // as the task's first form calls it
+  std::vector<DataPart> parts = {};   // in order; empty: nothing is there
+  std::vector<DataPart> labels = {};  // files of one label a line, beside `parts`
+  std::vector<std::string> columns = {};
+  std::vector<std::pair<std::string, std::string>> renamed = {};
+  std::vector<std::string> tried = {};  // every place and form, best first, for messages
+
+  bool found() const { return !parts.empty(); }
+  std::vector<std::string> paths() const;  // the files on the disk, each once: what its rows depend on
+};
+
+// The files of a task's split ("train", "dev", …; "validation" and "dev" are two names of one) below `root`, in the
+// first form that is there; of their contents only archives' tables are read. Throws DataError for an archive that is
+// broken or not to be trusted.
+DataFiles find_files(const TextTask& task, const std::string& split, const std::string& root);
+
+// Whether a task says where the files of a split are, found or not.
+bool names_files(const TextTask& task, const std::string& split);
+
+// The rows of all parts in order, streamed, with the columns' names that the task expects.
+void visit_rows(const DataFiles& files, const RowSink& sink);
+
+// One message for all the splits of a task that have no files: what was tried, who offers them, what to do.
+std::string missing_files(const TextTask& task, const std::vector<DataFiles>& missing, const std::string& root);
+
+}  // namespace atp
