@@ -73,10 +73,12 @@ class Accuracy final : public Metric {
 // F1 = 2 TP / (2 TP + FP + FN)
 class F1 final : public Metric {
  public:
+  explicit F1(const char* name) : name_(name) {}
+
   double score(const Predictions& predictions) const override {
-    require_labels(predictions, "f1");
+    require_labels(predictions, name_);
     if (predictions.labels.size() != 2) {
-      throw RecipeError("metric 'f1' needs a set of two labels, and this task has " +
+      throw RecipeError(std::string("metric '") + name_ + "' needs a set of two labels, and this task has " +
                         std::to_string(predictions.labels.size()) + "; macro_f1 takes any number");
     }
     double hits = 0, misses = 0, false_alarms = 0;
@@ -90,6 +92,9 @@ class F1 final : public Metric {
     }
     return percent(2 * hits, 2 * hits + misses + false_alarms);
   }
+
+ private:
+  const char* name_;
 };
 
 class MacroF1 final : public Metric {
@@ -128,7 +133,8 @@ class Matthews final : public Metric {
 }  // namespace
 
 std::shared_ptr<const Metric> accuracy() { return std::make_shared<Accuracy>(); }
-std::shared_ptr<const Metric> f1() { return std::make_shared<F1>(); }
+std::shared_ptr<const Metric> f1() { return std::make_shared<F1>("f1"); }
+std::shared_ptr<const Metric> multirc_f1() { return std::make_shared<F1>("multirc_f1"); }
 std::shared_ptr<const Metric> macro_f1() { return std::make_shared<MacroF1>(); }
 std::shared_ptr<const Metric> matthews() { return std::make_shared<Matthews>(); }
 

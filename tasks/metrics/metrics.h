@@ -12,7 +12,20 @@ std::shared_ptr<const Metric> f1();  // of the second of two labels; outside the
 std::shared_ptr<const Metric> macro_f1();  // mean over the label set, an absent class counts 0; outside it: no class
 std::shared_ptr<const Metric> matthews();  // of any number of classes; outside the label set: a class of its own
 
-// Free text. Equal to one of the references after SQuAD's normalisation.
-std::shared_ptr<const Metric> exact_match();
+std::shared_ptr<const Metric> multirc_f1();           // F1a: `f1` over all answers to all questions
+std::shared_ptr<const Metric> multirc_exact_match();  // of questions: all rows of one group right
+
+// Numbers. A prediction that is no finite decimal number counts as -1.
+std::shared_ptr<const Metric> pearson();
+std::shared_ptr<const Metric> spearman();  // equal values share the mean of their ranks
+
+// Free text: the best of a row's references counts.
+std::shared_ptr<const Metric> exact_match();  // equal after SQuAD's normalisation
+std::shared_ptr<const Metric> token_f1();     // over bags of tokens after SQuAD's normalisation
+std::shared_ptr<const Metric> rouge1();
+std::shared_ptr<const Metric> rouge2();
+std::shared_ptr<const Metric> rouge_l();
+std::shared_ptr<const Metric> rouge_l_sum();  // over the lines of a summary
+std::shared_ptr<const Metric> bleu();
 
 }  // namespace atp::metrics

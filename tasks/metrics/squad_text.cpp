@@ -84,22 +84,30 @@ std::u32string without_articles(const std::u32string& text) {
 
 }  // namespace
 
+std::vector<std::string> words(std::string_view text) {
+  std::vector<std::string> result;
+  bool gap = true;
+  for (const char32_t code : decoded(text)) {
+    if (is_space(code)) {
+      gap = true;
+      continue;
+    }
+    if (gap) result.emplace_back();
+    gap = false;
+    append(result.back(), code);
+  }
+  return result;
+}
+
 std::string normalise_answer(std::string_view text) {
   std::u32string kept;
   for (const char32_t code : decoded(text)) {
     if (!is_punctuation(code)) kept += lower(code);
   }
+  std::string plain;
+  for (const char32_t code : without_articles(kept)) append(plain, code);
   std::string result;
-  bool gap = false;
-  for (const char32_t code : without_articles(kept)) {
-    if (is_space(code)) {
-      gap = true;
-      continue;
-    }
-    if (gap && !result.empty()) result += ' ';
-    gap = false;
-    append(result, code);
-  }
+  for (const auto& word : words(plain)) result += (result.empty() ? "" : " ") + word;
   return result;
 }
 

@@ -109,6 +109,7 @@ Options report_options() {
                        "given, without a sweep the step"),
       any("columns", Value(Value::List{Value("task")})).help("as rows"),
       list("metrics").help("by name; each task's first where not given"),
+      boolean("average", false).help("one more column: the mean over a row's columns, so over its tasks"),
   };
 }
 

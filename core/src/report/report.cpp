@@ -237,11 +237,20 @@ Table make_table(const std::vector<ScoreRecord>& records, const Names& rows, con
   return table;
 }
 
+namespace {
+
+std::string heading(const Names& column) {
+  Names said = column;
+  while (said.size() > 1 && said.back().empty()) said.pop_back();  // of the average
+  return said.empty() ? "score" : joined(said, " · ");
+}
+
+}  // namespace
+
 std::string markdown(const Table& table, const std::string& title) {
   std::string text = "# " + title + "\n\n|";
   for (const auto& name : table.row_names) text += " " + escaped(name) + " |";
-  for (const auto& column : table.columns)
-    text += " " + escaped(column.empty() ? "score" : joined(column, " · ")) + " |";
+  for (const auto& column : table.columns) text += " " + escaped(heading(column)) + " |";
   text += "\n|";
   for (std::size_t i = 0; i < table.row_names.size(); ++i) text += "---|";
   for (std::size_t i = 0; i < table.columns.size(); ++i) text += "---:|";
@@ -277,8 +286,21 @@ std::string csv(const Table& table) {
   return text;
 }
 
+void add_average(Table& table, const std::vector<ScoreRecord>& records) {
+  const Table averages = make_table(records, table.row_names, {});
+  Names label(table.column_names.size());
+  if (label.empty()) return;  // the scores are averages over everything already
+  label.front() = "average";
+  table.columns.push_back(label);
+  for (const auto& [place, cell] : averages.cells) table.cells[{place.first, table.columns.size() - 1}] = cell;
+}
+
 Table report_table(const Plan& plan, const ReportWork& report, const std::string& out) {
-  return make_table(records_of(plan, report, out), rows_of(plan, report.step), names_at(report.step, "columns"));
+  const auto records = records_of(plan, report, out);
+  Table table = make_table(records, rows_of(plan, report.step), names_at(report.step, "columns"));
+  const Value* average = step_value(report.step, "average");
+  if (average && average->is_boolean() && average->boolean()) add_average(table, records);
+  return table;
 }
 
 std::string write_report(const Plan& plan, const ReportWork& report, const std::string& out) {

@@ -38,6 +38,10 @@ struct Table {
 Table make_table(const std::vector<ScoreRecord>& records, const std::vector<std::string>& rows,
                  const std::vector<std::string>& columns);
 
+// One more column: per trial the mean over all of a row's scores, then over the trials. With tasks as columns it is the
+// macro average of each task's metric.
+void add_average(Table& table, const std::vector<ScoreRecord>& records);
+
 // One decimal; ± where several runs are averaged; "–" where there is none, "*" where some are missing.
 std::string markdown(const Table& table, const std::string& title);
 // One line a cell: row and column values, mean, deviation, runs, missing; numbers in full.

@@ -19,6 +19,13 @@ double score(const std::string& metric, const Predictions& predictions) {
   return test::plugins().make<Metric>(metric, Params())->score(predictions);
 }
 
+Predictions row_of(const Predictions& all, std::size_t row) {
+  Predictions one;
+  one.texts = {all.texts[row]};
+  one.references = {all.references[row]};
+  return one;
+}
+
 }  // namespace
 
 TEST_CASE("classification scores are scikit-learn's") {
@@ -60,10 +67,88 @@ TEST_CASE("exact match compares after SQuAD's normalisation, with the best of th
   }
 }
 
+TEST_CASE("F1 over tokens is SQuAD's, with the best of the references") {
+  const auto golden = test::golden("metrics.json").at("token_f1");
+  Predictions all;
+  all.texts = texts(golden.at("predictions"));
+  for (const auto& references : golden.at("references").items()) all.references.push_back(texts(references));
+  CHECK(score("token_f1", all) == doctest::Approx(golden.at("score").number()));
+  for (std::size_t row = 0; row < all.texts.size(); ++row) {
+    CAPTURE(all.texts[row]);
+    CHECK(score("token_f1", row_of(all, row)) == doctest::Approx(golden.at("rows").items()[row].number()));
+  }
+}
+
+TEST_CASE("MultiRC's scores: F1 over all answers, and questions with every answer right") {
+  const auto goldens = test::golden("metrics.json").at("multirc");
+  for (const auto& golden : goldens.items()) {
+    Predictions predictions;
+    predictions.labels = {"0", "1"};
+    predictions.texts = texts(golden.at("predictions"));
+    predictions.groups = texts(golden.at("groups"));
+    for (const auto& reference : texts(golden.at("references"))) predictions.references.push_back({reference});
+    CHECK(score("multirc_exact_match", predictions) == doctest::Approx(golden.at("exact_match").number()));
+    CHECK(score("multirc_f1", predictions) == doctest::Approx(golden.at("f1").number()));
+  }
+  Predictions alone;
+  alone.labels = {"0", "1"};
+  alone.texts = {"1", "0", "1"};
+  alone.references = {{"1"}, {"1"}, {"1"}};
+  alone.groups = {"", "", ""};
+  CHECK(score("multirc_exact_match", alone) == doctest::Approx(200.0 / 3));  // no groups: every row by itself
+}
+
+TEST_CASE("correlations are scipy's; what is no number counts as -1, what is undefined as 0") {
+  const auto goldens = test::golden("metrics.json").at("correlations");
+  for (const auto& golden : goldens.items()) {
+    Predictions predictions;
+    predictions.texts = texts(golden.at("predictions"));
+    for (const auto& reference : texts(golden.at("references"))) predictions.references.push_back({reference});
+    for (const auto& expected : golden.at("scores").members()) {
+      CAPTURE(expected.first);
+      CAPTURE(to_json(golden));
+      CHECK(score(expected.first, predictions) == doctest::Approx(expected.second.number()).epsilon(1e-9));
+    }
+  }
+  Predictions words;
+  words.texts = {"1", "2"};
+  words.references = {{"1"}, {"two"}};
+  CHECK(test::has(test::message<DataError>([&] { score("pearson", words); }), "'two' of row 1 is no number"));
+}
+
+TEST_CASE("ROUGE is rouge-score's and BLEU sacreBLEU's") {
+  const auto golden = test::golden("metrics.json").at("generation");
+  Predictions all;
+  all.texts = texts(golden.at("predictions"));
+  for (const auto& references : golden.at("references").items()) all.references.push_back(texts(references));
+  for (const auto& expected : golden.at("rouge").members()) {
+    double sum = 0;
+    for (std::size_t row = 0; row < all.texts.size(); ++row) {
+      CAPTURE(expected.first);
+      CAPTURE(all.texts[row]);
+      CAPTURE(all.references[row].front());
+      const double wanted = expected.second.items()[row].number();
+      CHECK(score(expected.first, row_of(all, row)) == doctest::Approx(wanted).epsilon(1e-9));
+      sum += wanted;
+    }
+    const double mean = sum / static_cast<double>(all.texts.size());
+    CHECK(score(expected.first, all) == doctest::Approx(mean).epsilon(1e-9));
+  }
+  CHECK(score("bleu", all) == doctest::Approx(golden.at("bleu").number()).epsilon(1e-9));
+  for (std::size_t row = 0; row < all.texts.size(); ++row) {
+    CAPTURE(all.texts[row]);
+    CAPTURE(all.references[row].front());
+    CHECK(score("bleu", row_of(all, row)) ==
+          doctest::Approx(golden.at("bleu_rows").items()[row].number()).epsilon(1e-9));
+  }
+}
+
 TEST_CASE("no rows are 0, and what is undefined is 0") {
   Predictions none;
   none.labels = {"0", "1"};
-  for (const char* metric : {"accuracy", "f1", "macro_f1", "matthews", "exact_match"}) {
+  for (const char* metric :
+       {"accuracy", "f1", "macro_f1", "matthews", "exact_match", "token_f1", "multirc_f1", "multirc_exact_match",
+        "pearson", "spearman", "rouge1", "rouge2", "rougeL", "rougeLsum", "bleu"}) {
     CAPTURE(metric);
     CHECK(score(metric, none) == 0);
   }

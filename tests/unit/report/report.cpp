@@ -47,6 +47,17 @@ TEST_CASE("within a run the mean alone, between runs the spread") {
   CHECK(table.cells.at({1, 0}).missing == 2);
 }
 
+TEST_CASE("the average over tasks is a column of its own, with the spread between runs") {
+  auto some = records();
+  some[5].score = 70;  // run 2: (50 + 70) / 2 = 60; run 3 is not whole
+  Table table = make_table(some, {"variant"}, {"task"});
+  add_average(table, some);
+  const std::string text = markdown(table, "t");
+  CHECK(text.find("| variant | rte | mrpc | average |") != std::string::npos);
+  CHECK(text.find("| ATTEMPT | 62.0 ± 2.8 | 81.0 ± 1.4 | 71.5 ± 2.1 |") != std::string::npos);
+  CHECK(text.find("| 60.0 * |") != std::string::npos);
+}
+
 TEST_CASE("a partly missing cell is marked") {
   auto some = records();
   some[5].score = 70;
