@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "atp/export.h"
 #include "atp/registry.h"
 #include "engine/engine.h"
 #include "train/model.h"
@@ -12,7 +13,7 @@ namespace atp {
 
 // From a ModelJob to a Model: makes the backbone (one frozen copy is shared by all steps that ask for the same), the
 // method and its combiner, and their first values.
-class ModelBuilder {
+class ATP_EXPORT ModelBuilder {
  public:
   ModelBuilder(const Registry& registry, at::Device device) : registry_(registry), device_(device) {}
 
