@@ -5,9 +5,13 @@
 
 writes tests/fuzz/corpus/<target>/. Files that fuzzing found lie beside them, under names of their own.
 """
+import collections
+import io
 import json
 import pathlib
+import pickle
 import struct
+import zipfile
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
 
@@ -54,6 +58,97 @@ def safetensors_files():
     }
 
 
+class Global:
+    """Something of another module, by its name alone."""
+
+    def __init__(self, module, name):
+        self.module, self.name = module, name
+
+
+class Call:
+    def __init__(self, module, name, *arguments):
+        self.function, self.arguments = Global(module, name), arguments
+
+
+class Storage:
+    def __init__(self, kind, key, elements, device="cpu"):
+        self.id = ("storage", Global("torch", kind + "Storage"), key, device, elements)
+
+
+class Pickler(pickle._Pickler):
+    """Python's own pickler, which names what it does not have to load."""
+
+    def persistent_id(self, value):
+        return value.id if isinstance(value, Storage) else None
+
+    def save(self, value, save_persistent_id=True):
+        if isinstance(value, Global):
+            self.write(pickle.GLOBAL + f"{value.module}\n{value.name}\n".encode())
+        elif isinstance(value, Call):
+            self.save(value.function)
+            self.save(value.arguments)
+            self.write(pickle.REDUCE)
+        else:
+            super().save(value, save_persistent_id)
+
+
+def pickled(value, protocol=2):
+    stream = io.BytesIO()
+    Pickler(stream, protocol).dump(value)
+    return stream.getvalue()
+
+
+def view(storage, offset, shape, strides):
+    return Call("torch._utils", "_rebuild_tensor_v2", storage, offset, shape, strides, False, collections.OrderedDict())
+
+
+def pickles():
+    floats, halves = Storage("Float", "0", 6, "cuda:0"), Storage("Half", "1", 4)
+    matrix = view(floats, 0, (2, 3), (3, 1))
+    state = collections.OrderedDict([("a", matrix), ("b", view(floats, 3, (3,), (1,))), ("c.d", view(halves, 0, (), ()))])
+    raw = Call("torch._utils", "_rebuild_tensor_v3", Storage("Byte", "2", 4), 0, (2,), (1,), False,
+               collections.OrderedDict(), Global("torch", "uint16"))
+    mixed = {"model": state, "list": [raw, (1, 2.5, None, True, 2**70, -3)], 3: matrix, "text": "x", "bytes": b"y",
+             "set": {1}, "shape": Call("torch", "Size", (2, 3))}
+    itself = {}
+    itself["x"] = itself
+    return {
+        **{f"mixed-{protocol}": pickled(mixed, protocol) for protocol in (2, 3, 4, 5)},
+        "tensor": pickled(matrix), "transposed": pickled(view(floats, 0, (3, 2), (1, 3))),
+        "parameter": pickled(Call("torch._utils", "_rebuild_parameter", matrix, True, collections.OrderedDict())),
+        "parameter-with-state": pickled(Call("torch._utils", "_rebuild_parameter_with_state", matrix, True,
+                                             collections.OrderedDict(), {"a": 1})),
+        "first-form": pickled(Call("torch._utils", "_rebuild_tensor", floats, 0, (6,), (1,))),
+        "pairs": pickled(Call("collections", "OrderedDict", [["a", matrix]])),
+        "system": pickled({"x": Call("os", "system", "true")}), "in-itself": pickled(itself),
+        "beyond": pickled(view(floats, 4, (3,), (1,))), "expanded": pickled(view(floats, 0, (99, 99), (0, 0))),
+        "empty-tensor": pickled(view(floats, 0, (0, 2**62), (1, 1))),
+    }
+
+
+def archive(pickle_bytes, order="little", compression=zipfile.ZIP_STORED, comment=b"", wide=False):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as file:
+        parts = {"data.pkl": pickle_bytes, "byteorder": order.encode(), "version": b"3\n", "data/0": bytes(24),
+                 "data/1": bytes(8), "data/2": bytes(4)}
+        for name, contents in parts.items():
+            with file.open(zipfile.ZipInfo("a/" + name), "w", force_zip64=wide) as entry:
+                entry.write(contents)
+        file.comment = comment
+    return stream.getvalue()
+
+
+def torch_save_files():
+    made = pickles()
+    good = archive(made["mixed-2"])
+    return {"mixed-2": good, "mixed-4": archive(made["mixed-4"]), "tensor": archive(made["tensor"]),
+            "transposed": archive(made["transposed"]), "comment": archive(made["tensor"], comment=b"a comment"),
+            "wide": archive(made["tensor"], wide=True), "big-endian": archive(made["tensor"], order="big"),
+            "compressed": archive(made["tensor"], compression=zipfile.ZIP_DEFLATED), "cut": good[:-30],
+            "system": archive(made["system"]), "no-pickle": good.replace(b"data.pkl", b"none.pkl"),
+            "old-form": bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")}
+
+
 def config_files():
     first = {"model_type": "t5", "vocab_size": 128, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_heads": 2,
              "num_layers": 2}
@@ -71,6 +166,8 @@ def config_files():
 
 def main():
     write("safetensors", safetensors_files())
+    write("torch_save", torch_save_files())
+    write("pickle", pickles())
     write("t5_config", config_files())
 
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "atp/error.h"
-#include "atp/safetensors.h"
+#include "atp/tensor_file.h"
 #include "engine/result_file.h"
 
 namespace atp {

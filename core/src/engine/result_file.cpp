@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "atp/error.h"
-#include "atp/safetensors.h"
+#include "atp/tensor_file.h"
 #include "atp/value.h"
 #include "io/durable_file.h"
 

@@ -7,7 +7,7 @@
 
 #include "atp/error.h"
 #include "atp/log.h"
-#include "atp/safetensors.h"
+#include "atp/tensor_file.h"
 #include "atp/value.h"
 
 namespace atp {

@@ -5,8 +5,8 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
 #include <atp/error.h>
-#include <atp/safetensors.h>
 #include <atp/seed.h>
+#include <atp/tensor_file.h>
 #include <atp/value.h>
 #include <unistd.h>
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "atp/safetensors.h"
+#include "atp/tensor_file.h"
 #include "plugins/backbones/t5/t5.h"
 
 // What the tests of the T5 backbone share: the small checkpoints of tests/goldens/make_t5.py.

@@ -5,7 +5,7 @@
 
 #include <sstream>
 
-#include "atp/safetensors.h"
+#include "atp/tensor_file.h"
 #include "tests/unit/train/experiment.h"
 
 namespace {

@@ -2,7 +2,7 @@
 // the paper's formulas.
 #include <ATen/ops/allclose.h>
 
-#include "atp/safetensors.h"
+#include "atp/tensor_file.h"
 #include "io/durable_file.h"
 #include "tests/unit/train/experiment.h"
 #include "train/trainer.h"

@@ -1,4 +1,4 @@
-#include "atp/safetensors.h"
+#include "atp/tensor_file.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
@@ -162,7 +162,7 @@ TEST_CASE("every bad file has its message") {
   const std::string x = R"("dtype":"F32","shape":[2],"data_offsets":[0,8])";
   const std::tuple<const char*, std::string, const char*> cases[] = {
       {"header beyond the file", with_length("{}", 1000), "the header should take 1000 bytes, the file has 2"},
-      {"absurd header", with_length("{}", ~0ull), "cut short, or not a safetensors file"},
+      {"absurd header", with_length("{}", ~0ull), "cut short, or neither a safetensors file"},
       {"not JSON", file_of("{\"x\":", 0), "not JSON"},
       {"not a map", file_of("[1]", 0), "the header is a list; expected a map"},
       {"not a map inside", file_of(R"({"x":3})", 0), "tensor 'x': found integer, expected a map"},
