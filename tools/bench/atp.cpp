@@ -26,7 +26,7 @@
 #include <mutex>
 #include <sstream>
 
-#include "atp/safetensors.h"
+#include "atp/tensor_file.h"
 #include "atp/value.h"
 #include "data/tokenizer.h"
 #include "engine/model_builder.h"
