@@ -5,6 +5,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "atp/words.h"
 #include "command_line.h"
 #include "data/inspection.h"
 #include "pipeline/option_help.h"
@@ -327,10 +328,8 @@ int run(const Arguments& arguments) {
     names.push_back(command.name);
     if (command.name == arguments[0]) return run_command(command, {arguments.begin() + 1, arguments.end()});
   }
-  std::string list;
-  for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
   throw atp::RecipeError("no command '" + arguments[0] + "'" + atp::did_you_mean(arguments[0], names) +
-                         " (one of: " + list + ")");
+                         " (one of: " + atp::joined(names) + ")");
 }
 
 }  // namespace

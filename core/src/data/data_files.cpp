@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "atp/error.h"
+#include "atp/words.h"
 
 namespace atp {
 
@@ -17,13 +18,6 @@ std::string lower(std::string text) {
   return text;
 }
 
-std::string joined(const std::vector<std::string>& words, const char* between) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
-// "validation" and "dev" are two names of one thing.
 const Files::Split* find_split(const Files& form, const std::string& name) {
   const std::string other = name == "dev" ? "validation" : name == "validation" ? "dev" : name;
   for (const auto& wanted : {name, other}) {

@@ -7,6 +7,7 @@
 #include <ostream>
 #include <set>
 
+#include "atp/words.h"
 #include "data/scoring.h"
 #include "data/tokenised.h"
 #include "data/tokenizer.h"
@@ -14,12 +15,6 @@
 namespace atp {
 
 namespace {
-
-std::string joined(const std::vector<std::string>& words, const char* between = ", ") {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : between) + word;
-  return text;
-}
 
 std::string rounded(double number, int digits = 2) {
   char text[64];

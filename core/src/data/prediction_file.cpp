@@ -9,13 +9,19 @@ namespace atp {
 
 namespace {
 
-bool starts_with_prediction(const std::string& text) {
-  try {
-    const Value first = parse_json(std::string_view(text).substr(0, text.find('\n')), "first line");
-    return first.find("prediction") != nullptr;
-  } catch (const Error&) {
-    return false;
-  }
+// A line that means to be JSON with "prediction", well-formed or not: read as text it would be scored as an answer.
+bool is_json_lines(const std::string& path, const std::string& text) {
+  const std::string_view first = std::string_view(text).substr(0, text.find('\n'));
+  const auto start = first.find_first_not_of(" \t\xef\xbb\xbf");
+  return path.ends_with(".jsonl") || (start != std::string_view::npos && first[start] == '{' &&
+                                      first.find("\"prediction\"") != std::string_view::npos);
+}
+
+// One JSON document is no list of lines, though its lines could be taken for answers.
+void refuse_document(const std::string& path, const std::string& text) {
+  const auto start = text.find_first_not_of(" \t\r\n\xef\xbb\xbf");
+  if (path.ends_with(".json") && start != std::string::npos && text[start] == '[')
+    throw DataError({path}, "found one JSON list, expected JSON Lines: one object {\"prediction\": …} a line");
 }
 
 std::vector<std::string> references_of(const Row& row) {
@@ -52,7 +58,8 @@ PredictionFile from_json(const std::string& path) {
 
 PredictionFile read_predictions(const std::string& path) {
   const std::string text = read_file(path);
-  if (path.ends_with(".jsonl") || starts_with_prediction(text)) return from_json(path);
+  if (is_json_lines(path, text)) return from_json(path);
+  refuse_document(path, text);
   PredictionFile file;
   std::size_t line = 0;
   for (std::size_t at = 0; at < text.size();) {

@@ -13,8 +13,8 @@ struct PredictionFile {
   std::vector<std::string> groups;                   // as `references`
 };
 
-// It is JSON Lines where its name ends in .jsonl or its first line is a JSON object with "prediction". Throws DataError
-// with the line for what is malformed.
+// It is JSON Lines where its name ends in .jsonl or its first line starts a JSON object with "prediction". Throws
+// DataError with the line for what is malformed.
 PredictionFile read_predictions(const std::string& path);
 
 }  // namespace atp

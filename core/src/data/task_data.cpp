@@ -7,6 +7,7 @@
 
 #include "atp/log.h"
 #include "atp/seed.h"
+#include "atp/words.h"
 #include "sdk/readers.h"
 
 namespace atp {
@@ -21,12 +22,6 @@ constexpr std::size_t small_set = 10000;  // below it a tenth is held out
 
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
 }
 

@@ -153,7 +153,7 @@ std::size_t LineFile::sync() {
 
 std::string read_file(const std::string& path) {
   const Descriptor descriptor(open_file(path, O_RDONLY));
-  if (descriptor < 0) fail(path, "cannot be opened", errno);
+  if (descriptor < 0) fail(path, "cannot be read", errno);
   std::string contents;
   char block[65536];
   while (true) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "atp/export.h"
+#include "atp/file.h"
 
 // Files that survive a kill at any moment. Part of libatp_sdk, used by the host and the engine; not installed.
 namespace atp {
@@ -34,7 +35,5 @@ class ATP_EXPORT LineFile {
   int descriptor_ = -1;
   std::size_t length_ = 0;
 };
-
-ATP_EXPORT std::string read_file(const std::string& path);  // throws Error naming the path and the system's reason
 
 }  // namespace atp

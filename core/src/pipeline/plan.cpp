@@ -4,6 +4,7 @@
 #include <boost/filesystem.hpp>
 #include <cstdlib>
 
+#include "atp/words.h"
 #include "pipeline/jobs.h"
 
 namespace atp {
@@ -32,12 +33,6 @@ std::string text_of(Splits splits) {
       return "hold_out";
   }
   return "";
-}
-
-std::string joined(const std::vector<std::string>& lines, const std::string& between) {
-  std::string text;
-  for (const auto& line : lines) text += (text.empty() ? "" : between) + line;
-  return text;
 }
 
 // A checkpoint's folder by path or by name below --models.

@@ -5,12 +5,11 @@
 #include <boost/dll/runtime_symbol_info.hpp>
 #include <boost/filesystem.hpp>
 #include <cstdlib>
-#include <fstream>
 #include <optional>
 #include <regex>
-#include <sstream>
 
 #include "atp/error.h"
+#include "atp/file.h"
 #include "atp/log.h"
 #include "plugin_host/stamp.h"
 
@@ -31,12 +30,7 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, error);
 }
 
-std::string contents(const fs::path& path) {
-  std::ifstream file(path.string());
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+std::string contents(const fs::path& path) { return is_file(path) ? read_file(path.string()) : ""; }
 
 // What follows `name` in a text of "name value" or "name = value": the first number with dots after it.
 std::string number_after(const std::string& text, const std::string& name) {

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "atp/value.h"
+#include "atp/words.h"
 #include "plugin_host/plugin_host.h"
 
 namespace atp {
@@ -28,12 +29,6 @@ std::vector<Line> lines_of(const PluginHost& host) {
   const auto rank = [&](const Line& line) { return std::find(kinds.begin(), kinds.end(), line.kind) - kinds.begin(); };
   std::stable_sort(lines.begin(), lines.end(), [&](const Line& a, const Line& b) { return rank(a) < rank(b); });
   return lines;
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
 }
 
 void print_json(const PluginHost& host, std::ostream& out) {

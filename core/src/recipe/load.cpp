@@ -1,8 +1,7 @@
 #include <algorithm>
 #include <boost/filesystem.hpp>
-#include <fstream>
-#include <sstream>
 
+#include "atp/file.h"
 #include "recipe/change.h"
 #include "recipe/recipe.h"
 
@@ -18,11 +17,11 @@ std::string read_text(const std::string& path, const Origin& said_at, const std:
   boost::system::error_code error;
   if (!fs::exists(path, error)) throw RecipeError(said_at, what + ": no such file");
   if (fs::is_directory(path, error)) throw RecipeError(said_at, what + ": a folder; expected a YAML file");
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file || (text.fail() && fs::file_size(path, error) > 0)) throw RecipeError(said_at, what + ": cannot be read");
-  return text.str();
+  try {
+    return read_file(path);
+  } catch (const Error& failure) {
+    throw RecipeError(said_at, what + ": " + failure.what());
+  }
 }
 
 Value read_map(const std::string& path, const Origin& said_at, const std::string& what) {

@@ -135,19 +135,16 @@ void Resolver::read_backbone() {
   auto plugin = named_plugin(catalogue_, "backbone", said, problems_);
   if (Value* checkpoint = backbone_keys_.find("checkpoint")) read_checkpoint(*checkpoint);
   check_table(backbone_options(), backbone_keys_, said.origin, problems_);
-  if (!plugin) return;
   Value options = other_keys(said, backbone_options());
+  if (!plugin) return shared_.accept(options, backbone_options().keys());  // what the plugin takes is not known
   if (plugin->options.is_map())
     merge(options, plugin->options);
   else if (!plugin->options.is_null())
     problems_.add(plugin->options.origin, "'options': found " + found_text(plugin->options) + ", expected a map");
-  Options known = plugin->entry->options;
-  for (const auto& [key, value] : options.members())
-    if (!known.find(key)) {
-      std::vector<std::string> words = backbone_options().keys();
-      for (const auto& word : known.keys()) words.push_back(word);
-      problems_.add(value.key_origin, unknown_key(key, words));
-    }
+  const Options& known = plugin->entry->options;
+  std::vector<std::string> words = backbone_options().keys();
+  for (const auto& word : known.keys()) words.push_back(word);
+  shared_.read(options, words);
   backbone_ = {plugin->name, check_table(known, kept_keys(options, known), said.origin, problems_), plugin->origin};
 }
 

@@ -163,12 +163,6 @@ bool contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 const std::vector<std::string>& input_keys() {
   static const std::vector<std::string> names{"source_prompts", "start_from", "attention_from"};
   return names;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include "recipe/change.h"
 #include "recipe/resolver.h"
@@ -22,12 +21,12 @@ Options plain_options(const std::string& verb) {
 
 void check_rates(const Params& settings, Problems& problems) {
   if (!settings.has("learning_rates")) return;
-  for (const auto& [group, rate] : settings.value("learning_rates").members()) {
-    const bool fits = rate.is_number() && rate.number() >= 0 && std::isfinite(rate.number());
-    if (!fits)
-      problems.add(rate.origin,
-                   "'learning_rates': '" + group + "': found " + found_text(rate) + ", expected a number, at least 0");
-  }
+  const Value& rates = settings.value("learning_rates");
+  Options groups;
+  for (const auto& [group, rate] : rates.members()) groups.add(number(group).at_least(0));
+  Problems found;
+  groups.check(rates, rates.origin, found);
+  for (const auto& problem : found.list()) problems.add(problem.origin, "'learning_rates': " + problem.message);
 }
 
 void check_accumulation(const Params& settings, Problems& problems) {

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "recipe/recipe.h"
+#include "recipe/yaml_brackets.h"
 #include "sdk/utf8.h"
 
 namespace atp {
@@ -203,8 +204,7 @@ class Builder final : public YAML::EventHandler {
   }
 
   void open(Value value, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
-    if (expects_key())
-      refuse(mark, std::string("a key is a text; found a ") + value.type_name() + " (is a bracket not closed?)");
+    if (expects_key()) throw YAML::ParserException(mark, std::string("a key is a text; found a ") + value.type_name());
     if (!tag.empty() && tag != "?" && tag != "!") refuse_tag(mark, tag);
     count(1, mark);
     value.origin = places_.at(mark);
@@ -323,6 +323,33 @@ void refuse_second_document(YAML::Parser& parser, const Places& places) {
                     "not YAML: this is no part of what stands above it; is it indented like its neighbours?");
 }
 
+std::string bracket_message(const BracketFault& fault, const std::string& text, const std::string& name) {
+  const std::string bracket = std::string("'") + fault.bracket + "'";
+  if (fault.bracket == '[' || fault.bracket == '{') return "not YAML: this " + bracket + " is never closed";
+  if (fault.opened == 0) return "not YAML: this " + bracket + " closes nothing";
+  const Origin opened = byte_place(text, fault.opened_at, name);
+  return "not YAML: this " + bracket + " cannot close the '" + fault.opened + "' of line " +
+         std::to_string(opened.line) + ", column " + std::to_string(opened.column) + "; expected '" +
+         (fault.opened == '[' ? "]" : "}") + "'";
+}
+
+// yaml-cpp's messages that a recipe's author is likely to see.
+std::string in_our_words(const std::string& message) {
+  static const std::vector<std::pair<std::string, std::string>> words = {
+      {"illegal map value", "a second ': ' in one value; put the text in quotes, or what follows on lines of its own"},
+      {"end of map not found", "this is no key of the map above it; is it indented like its neighbours?"},
+      {"end of sequence not found", "this is no item of the list above it; is it indented like its neighbours?"},
+      {"illegal block entry", "a list's '- ' cannot stand here; give the list lines of its own"},
+      {"illegal map key", "a key cannot stand here; is it indented like its neighbours?"},
+      {"unknown token", "a value cannot start with this character; put the text in quotes"},
+      {"unknown escape character", "a backslash in double quotes means something else; use single quotes"},
+      {"the referenced anchor is not defined", "this alias names nothing; no anchor of its name stands before it"},
+  };
+  for (const auto& [theirs, ours] : words)
+    if (message.find(theirs) != std::string::npos) return ours;
+  return message;
+}
+
 }  // namespace
 
 Value parse_yaml(const std::string& text, const std::string& name) {
@@ -341,7 +368,9 @@ Value parse_yaml(const std::string& text, const std::string& name) {
     if (!value.origin.known()) value.origin = {name};
     return value;
   } catch (const YAML::Exception& error) {
-    problems.add(places.at(error.mark), "not YAML: " + error.msg);
+    const auto bracket = bracket_fault(text);
+    if (bracket) throw RecipeError(byte_place(text, bracket->at, name), bracket_message(*bracket, text, name));
+    problems.add(places.at(error.mark), "not YAML: " + in_our_words(error.msg));
     problems.throw_if_any();
     throw;
   }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <set>
 
+#include "atp/words.h"
 #include "io/durable_file.h"
 
 namespace atp {
@@ -46,12 +47,6 @@ Names values_of(const ScoreRecord& record, const Names& names) {
     values.push_back(value == record.coordinates.end() ? "" : value->second);
   }
   return values;
-}
-
-std::string joined(const Names& words, const std::string& between) {
-  std::string text;
-  for (std::size_t i = 0; i < words.size(); ++i) text += (i == 0 ? "" : between) + words[i];
-  return text;
 }
 
 std::string cell_text(const Cell& cell) {

@@ -21,11 +21,11 @@ std::string reason_of(const Error& error) {
 }
 
 Row row_of_line(std::string_view text, const std::string& name, int line) {
-  JsonTree tree({name, line});
+  JsonTree tree({name, line}, text);
   try {
     json::sax_parse(text.begin(), text.end(), &tree);
   } catch (const Error& error) {
-    throw DataError({name, line}, reason_of(error) + "; expected one JSON object a line");
+    throw DataError({name, line, error.origin().column}, reason_of(error) + "; expected one JSON object a line");
   }
   Value value = tree.take();
   if (!value.is_map()) {

@@ -4,6 +4,7 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,13 +12,17 @@
 
 namespace atp {
 
+// What nlohmann found wrong, in our words: "not JSON: found 'x', expected a value …".
 std::string json_fault(const std::exception& error);
+// The same with its place in a text that begins at `start`; `read` bytes of it were read.
+FormatError json_error(const Origin& start, std::string_view text, std::size_t read, const std::exception& error);
 
 // nlohmann's parser drives this; the tree it builds is ours, and keeps the order of keys. Every part stands on
-// `origin`, which may be moved on while the tree grows.
+// `origin`, which may be moved on while the tree grows; what is no JSON has its own place in `text`, where that is
+// given.
 class JsonTree : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit JsonTree(Origin place) : origin(std::move(place)) {}
+  explicit JsonTree(Origin place, std::string_view text = {}) : origin(std::move(place)), text_(text) {}
   Value take() { return std::move(root_); }
   bool closed() const { return open_.empty(); }
 
@@ -41,8 +46,8 @@ class JsonTree : public nlohmann::json_sax<nlohmann::json> {
     key_ = std::move(value);
     return true;
   }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) override {
-    throw FormatError(origin, json_fault(error));
+  bool parse_error(std::size_t read, const std::string&, const nlohmann::json::exception& error) override {
+    throw json_error(origin, text_, read, error);
   }
 
   Origin origin;
@@ -70,6 +75,7 @@ class JsonTree : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
+  std::string_view text_;
   std::string key_;
   Value root_;
   std::vector<Value*> open_;  // a parent does not grow while its child is open, so the pointers stay valid

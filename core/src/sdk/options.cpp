@@ -1,7 +1,10 @@
 #include "atp/options.h"
 
 #include <algorithm>
+#include <charconv>
 #include <stdexcept>
+
+#include "atp/words.h"
 
 namespace atp {
 
@@ -13,12 +16,6 @@ Option make(Option::Type type, std::string key, Value fallback) {
   option.key = std::move(key);
   option.fallback = std::move(fallback);
   return option;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 std::string quoted(const Value& value) {
@@ -52,13 +49,34 @@ std::string short_number(double number) {
              : Value(number).scalar_text();
 }
 
+// Whether a text would be of the option's type if it did not stand in quotes.
+bool fits_without_quotes(const Option& option, const std::string& text) {
+  if (option.type == Option::Type::boolean) return text == "true" || text == "false";
+  if (text.empty() || text.find_first_not_of("+-.0123456789eE") != std::string::npos) return false;
+  double number = 0;
+  const char* first = text.data() + (text[0] == '+' ? 1 : 0);
+  const auto [end, error] = std::from_chars(first, text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return false;
+  return option.type == Option::Type::number ||
+         (option.type == Option::Type::integer && text.find_first_of(".eE") == std::string::npos);
+}
+
+// A value of another type than the option's.
+std::string type_fault(const Option& option, const Value& value) {
+  const std::string start = "'" + option.key + "': found ";
+  if (value.is_text() && fits_without_quotes(option, value.text()))
+    return start + "text \"" + value.text() + "\", expected " + option.type_name() + ": take the quotes away";
+  const std::string note = option.choices.empty() ? "" : " (one of: " + joined(option.choices) + ")";
+  const bool lacks_quotes =
+      option.type == Option::Type::text && option.choices.empty() && (value.is_number() || value.is_boolean());
+  return start + quoted(value) + ", expected " + option.type_name() + note +
+         (lacks_quotes ? " (in quotes it is one)" : "");
+}
+
 // What is wrong with a value, or an empty text.
 std::string fault(const Option& option, const Value& value) {
   const std::string found = "'" + option.key + "': found " + quoted(value) + ", expected ";
-  if (!has_type(option, value)) {
-    const std::string note = option.choices.empty() ? "" : " (one of: " + joined(option.choices) + ")";
-    return found + option.type_name() + note;
-  }
+  if (!has_type(option, value)) return type_fault(option, value);
   if (value.is_number() && option.type != Option::Type::any) {
     const double number = value.number();
     const bool low = option.minimum_excluded ? !(number > option.minimum) : !(number >= option.minimum);

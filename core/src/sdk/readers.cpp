@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "atp/words.h"
 #include "sdk/json_rows.h"
 #include "sdk/utf8.h"
 
@@ -15,12 +16,6 @@ namespace {
 
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::size_t longest_record = std::size_t{1} << 28;  // no row is meant to be longer: this is no such file
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 [[noreturn]] void record_too_long(const std::string& name, int line) {
   throw DataError({name, line}, "a record that starts here is longer than " + std::to_string(longest_record >> 20) +

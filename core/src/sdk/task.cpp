@@ -2,21 +2,19 @@
 
 #include <algorithm>
 
+#include "atp/words.h"
+
 namespace atp {
 
 namespace {
-
-std::string columns_of(const Value& fields) {
-  std::string text;
-  for (const auto& [name, value] : fields.members()) text += (text.empty() ? "" : ", ") + name;
-  return text.empty() ? "none" : text;
-}
 
 std::vector<std::string> names_of(const Value& fields) {
   std::vector<std::string> names;
   for (const auto& [name, value] : fields.members()) names.push_back(name);
   return names;
 }
+
+std::string columns_of(const Value& fields) { return fields.members().empty() ? "none" : joined(names_of(fields)); }
 
 // Paths of one split may stand apart: ("train", a), ("dev", b), ("train", c) tries a, then c.
 Files files(Files::Format format, SplitPaths paths, std::vector<std::string> columns) {

@@ -5,6 +5,7 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
 #include <atp/error.h>
+#include <atp/file.h>
 #include <atp/seed.h>
 #include <atp/tensor_file.h>
 #include <atp/value.h>
@@ -12,8 +13,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -145,9 +144,7 @@ class Folder {
     }
   }
   void read_index(const std::string& index) {
-    std::ifstream stream(index, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    const Value root = parse_json(text, index);
+    const Value root = parse_json(read_file(index), index);
     const Value* map = root.is_map() ? root.find("weight_map") : nullptr;
     if (!map || !map->is_map()) throw FormatError(Origin{index, 0, 0}, "no map 'weight_map' of tensors to files");
     std::set<std::string> shards;

@@ -1,15 +1,12 @@
 #include "config.h"
 
 #include <atp/error.h>
+#include <atp/file.h>
 #include <atp/value.h>
 
-#include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <sstream>
-#include <system_error>
 
 namespace atp::t5 {
 
@@ -137,11 +134,11 @@ void read_head(Fields& fields, Config& config) {
 }
 
 std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw FormatError(Origin{path, 0, 0}, "cannot be read: " + std::generic_category().message(errno) +
-                                              "; expected a checkpoint's config.json");
-  return {std::istreambuf_iterator<char>(file), {}};
+  try {
+    return read_file(path);
+  } catch (const Error& error) {
+    throw FormatError(std::string(error.what()) + "; expected a checkpoint's config.json");
+  }
 }
 
 struct Shape {

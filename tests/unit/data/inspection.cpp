@@ -143,5 +143,10 @@ TEST_CASE("atp score: what is wrong with a file of predictions") {
       has(fault("c.jsonl", "{\"prediction\": \"a\", \"references\": []}\n"), "c.jsonl:1: 'references' must be a list"));
   CHECK(has(fault("d.jsonl", "{\"guess\": \"a\", \"target\": \"a\"}\n"), "d.jsonl:1: no column 'prediction'"));
   CHECK(has(fault("e.txt", ""), "e.txt: no predictions"));
+  CHECK(has(fault("g.txt", "{\"prediction\": \"a\", \"references\": [\"a\"]\n"),
+            "g.txt:1:40: not JSON: the text ends too"));
+  CHECK(has(fault("h.json", "[{\"prediction\": \"a\", \"references\": [\"a\"]}]\n"),
+            "h.json: found one JSON list, expected"));
+  CHECK(has(fault("i.jsonl", "yes\nno\n"), "i.jsonl:1:1: not JSON: found 'yes', expected a value"));
   CHECK(has(fault("f.txt", "a\nb\xff\n"), "f.txt:2: invalid UTF-8"));
 }

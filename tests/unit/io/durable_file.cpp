@@ -166,8 +166,7 @@ TEST_CASE("a line file on a full disk says so") {
 
 TEST_CASE("errors name the path and the system's reason") {
   const Folder folder;
-  CHECK_THROWS_WITH_AS(read_file(folder / "none"), doctest::Contains("none: cannot be opened: No such file"),
-                       atp::Error);
+  CHECK_THROWS_WITH_AS(read_file(folder / "none"), doctest::Contains("none: cannot be read: No such file"), atp::Error);
   CHECK_THROWS_WITH_AS(read_file(folder.path), doctest::Contains("cannot be read: Is a directory"), atp::Error);
   write_durably(folder / "file", "");
   CHECK_THROWS_WITH_AS(write_durably(folder / "file/below", "x"), doctest::Contains("Not a directory"), atp::Error);

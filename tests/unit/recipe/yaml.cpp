@@ -83,7 +83,6 @@ TEST_CASE("aliases repeat what they name, with its place") {
 }
 
 TEST_CASE("what is no single well-formed document is refused with its place") {
-  CHECK(message("a: [1, 2\n").starts_with("r.yaml:2:1: not YAML: "));
   CHECK(message("b: 'x'\na: \"x\ny: 2\n") == "r.yaml:2:4: not YAML: the quote \" is never closed");
   CHECK(message("a: &n 'it''s\n") == "r.yaml:1:4: not YAML: the quote ' is never closed");
   CHECK(message("a: \"x\\\"\n") == "r.yaml:1:4: not YAML: the quote \" is never closed");
@@ -93,11 +92,26 @@ TEST_CASE("what is no single well-formed document is refused with its place") {
         "r.yaml:2:1: the key 'a' stands twice in one map; first at line 1\n"
         "r.yaml:3:11: the key 'c' stands twice in one map; first at line 3");
   CHECK(message("a: 1\n--- \nb: 2\n") == "r.yaml:2:1: a second document starts here; a recipe is one YAML document");
-  CHECK(message("? [a]\n: 1\n").starts_with("r.yaml:1:3: a key is a text; found a list"));
+  CHECK(message("? [a]\n: 1\n").starts_with("r.yaml:1:3: not YAML: a key is a text; found a list"));
   CHECK(message("a: *nothing\n").starts_with("r.yaml:1:4: not YAML: "));
   CHECK(message(std::string("a: \0", 4)) == "r.yaml:1:4: a NUL byte; expected a text file in UTF-8");
   CHECK(message("# \xC3\xA4\nb: \xFF\n") == "r.yaml:2:4: invalid UTF-8; expected a text file in UTF-8");
   CHECK(message("a:\n \tb: 1\n") == "r.yaml:2:2: a tab in the indentation; YAML is indented with spaces alone");
+}
+
+TEST_CASE("a bracket that is not closed is reported where it opens, not where the text no longer makes sense") {
+  CHECK(message("a: [1, 2\n") == "r.yaml:1:4: not YAML: this '[' is never closed");
+  CHECK(message("a: 'it''s [' # [\nb: {c: [1]\nd: x\ne: {f: 2}\n") == "r.yaml:2:4: not YAML: this '{' is never closed");
+  CHECK(message("é: [ä, {b: 1]\n") ==
+        "r.yaml:1:13: not YAML: this ']' cannot close the '{' of line 1, column 8; expected '}'");
+  CHECK(message("a: 1\nb: ]\n") == "r.yaml:2:4: not YAML: this ']' closes nothing");
+  CHECK(message("a: &n [1\nb: *n\n") == "r.yaml:1:7: not YAML: this '[' is never closed");
+  // Brackets in texts are none.
+  for (const char* good :
+       {"a: it [\nb: \"[\"\nc: |\n  [ {\n\n  [\nd: x} ]\n", "- a\n- >-\n  {\n- [x#y, 'a]']\n", "[a-b, {c: d e}]\n"})
+    CHECK(message(good) == "read without an error");
+  for (const char* other : {"a: it [\nb: x: y\n", "a: |\n  [\nb: x: y\n", "a: \"{\"\nb: x: y\n"})
+    CHECK(message(other).find("a second ': ' in one value; put the text in quotes") != std::string::npos);
 }
 
 TEST_CASE("depth and aliases of aliases are bounded") {

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "atp/words.h"
+
 using namespace atp;
 
 namespace {
@@ -66,6 +68,24 @@ TEST_CASE("an integer is a number, a number is no integer, nothing is no text") 
   CHECK(mistakes(Value("text")) ==
         "r.yaml:1:1: found text, expected a map of options (rank, temperature, dropout, start, "
         "shared, file, note)\nr.yaml:1:1: 'file' is missing; expected a path\n");
+}
+
+TEST_CASE("a number in quotes is told from a text") {
+  CHECK(mistakes(map_at(1, {{"file", "a"}, {"temperature", "0.3"}, {"rank", "8"}, {"shared", "true"}})) ==
+        "r.yaml:3:3: 'temperature': found text \"0.3\", expected a number: take the quotes away\n"
+        "r.yaml:4:3: 'rank': found text \"8\", expected an integer: take the quotes away\n"
+        "r.yaml:5:3: 'shared': found text \"true\", expected true or false: take the quotes away\n");
+  CHECK(mistakes(map_at(1, {{"file", "a"}, {"temperature", "inf"}, {"rank", "2.5"}, {"note", 7}})) ==
+        "r.yaml:3:3: 'temperature': found 'inf', expected a number\n"
+        "r.yaml:4:3: 'rank': found '2.5', expected an integer\n"
+        "r.yaml:5:3: 'note': found '7', expected a text (in quotes it is one)\n");
+}
+
+TEST_CASE("lists of words") {
+  CHECK(joined({}) == "");
+  CHECK(joined({"a"}) == "a");
+  CHECK(joined({"", "b", ""}) == ", b, ");
+  CHECK(joined({"a", "b"}, " | ") == "a | b");
 }
 
 TEST_CASE("an excluded limit is not a value") {

@@ -36,6 +36,29 @@ TEST_CASE("bad JSON is refused with its file and place") {
   CHECK_THROWS_AS(parse_json(std::string(100000, '['), "t.json"), FormatError);
 }
 
+TEST_CASE("bad JSON is refused in our words, where it stands") {
+  const auto message = [](const char* text) {
+    try {
+      parse_json(text, "t.json");
+    } catch (const FormatError& error) {
+      return std::string(error.what());
+    }
+    return std::string("read without an error");
+  };
+  CHECK(message("{\"a\": tru}") ==
+        "t.json:1:7: not JSON: found 'tru', expected a value (texts stand in double quotes)");
+  CHECK(message("{\"ä\": [\"é\", x]}") ==
+        "t.json:1:13: not JSON: found 'x', expected a value (texts stand in double quotes)");
+  CHECK(message("{\n  a: 1}") == "t.json:2:3: not JSON: found 'a', expected a key in double quotes");
+  CHECK(message("{\"a\" 1}") == "t.json:1:6: not JSON: found '1', expected ':' after the key");
+  CHECK(message("[1 2]") == "t.json:1:4: not JSON: found '2', expected ',' or ']'");
+  CHECK(message("{\"a\": 1,}") == "t.json:1:9: not JSON: found '}' after a comma; expected no comma there");
+  CHECK(message("[1] 2") == "t.json:1:5: not JSON: found '2', expected nothing after the value");
+  CHECK(message("[1e999]") == "t.json:1:2: not JSON: a number is too large: 1e999");
+  CHECK(message("{\"a\": \"x") == "t.json:1:9: not JSON: the text ends too early; is a bracket or a quote not closed?");
+  CHECK(message("[\"a\tb\"]").find("t.json:1:4: not JSON: invalid string: control character U+0009") == 0);
+}
+
 TEST_CASE("a wrong type is reported where the value stands") {
   Value value("three");
   value.origin = {"r.yaml", 4, 2};
