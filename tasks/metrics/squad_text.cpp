@@ -1,67 +1,22 @@
 #include "squad_text.h"
 
-#include <locale.h>
-#include <wctype.h>
+#include <atp/characters.h>
 
 #include <algorithm>
-#include <cstdint>
 
 namespace atp::metrics {
 
 namespace {
 
-// Letters and their cases beyond ASCII, by the C library's table of Unicode; it is part of every glibc since 2.35.
-locale_t unicode() {
-  static const locale_t table = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-  return table;
+bool is_punctuation(char32_t character) {  // ASCII's
+  return (character >= 0x21 && character <= 0x2f) || (character >= 0x3a && character <= 0x40) ||
+         (character >= 0x5b && character <= 0x60) || (character >= 0x7b && character <= 0x7e);
 }
 
-std::u32string decoded(std::string_view text) {  // well-formed UTF-8; a stray byte becomes U+FFFD
-  std::u32string result;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    const std::size_t length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
-    if (length == 0 || i + length > text.size()) {
-      result += char32_t{0xfffd};
-      ++i;
-      continue;
-    }
-    char32_t code = length == 1 ? first : first & (0xffU >> (length + 1));
-    for (std::size_t k = 1; k < length; ++k) code = code << 6 | (static_cast<unsigned char>(text[i + k]) & 0x3fU);
-    result += code;
-    i += length;
-  }
-  return result;
-}
+// What Python's str.split() cuts at: Unicode's white space and ASCII's four separators.
+bool separates(char32_t character) { return is_space(character) || (character >= 0x1c && character <= 0x1f); }
 
-void append(std::string& text, char32_t code) {
-  const auto put = [&](char32_t byte) { text += static_cast<char>(byte); };
-  if (code < 0x80) return put(code);
-  if (code < 0x800) return put(0xc0 | code >> 6), put(0x80 | (code & 0x3f));
-  if (code < 0x10000) return put(0xe0 | code >> 12), put(0x80 | (code >> 6 & 0x3f)), put(0x80 | (code & 0x3f));
-  put(0xf0 | code >> 18), put(0x80 | (code >> 12 & 0x3f)), put(0x80 | (code >> 6 & 0x3f)), put(0x80 | (code & 0x3f));
-}
-
-char32_t lower(char32_t code) {
-  if (code < 0x80) return code >= 'A' && code <= 'Z' ? code + 32 : code;
-  return unicode() ? static_cast<char32_t>(towlower_l(static_cast<wint_t>(code), unicode())) : code;
-}
-
-bool is_punctuation(char32_t code) {
-  return (code >= 0x21 && code <= 0x2f) || (code >= 0x3a && code <= 0x40) || (code >= 0x5b && code <= 0x60) ||
-         (code >= 0x7b && code <= 0x7e);
-}
-
-bool is_space(char32_t code) {
-  return (code >= 0x09 && code <= 0x0d) || (code >= 0x1c && code <= 0x20) || code == 0x85 || code == 0xa0 ||
-         code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 || code == 0x2029 || code == 0x202f ||
-         code == 0x205f || code == 0x3000;
-}
-
-bool in_word(char32_t code) {
-  if (code < 0x80) return (code >= '0' && code <= '9') || (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
-  return unicode() ? iswalnum_l(static_cast<wint_t>(code), unicode()) != 0 : !is_space(code);
-}
+bool in_word(char32_t character) { return is_letter(character) || is_number(character); }
 
 bool is_article(std::u32string_view word) { return word == U"a" || word == U"an" || word == U"the"; }
 
@@ -69,7 +24,7 @@ std::u32string without_articles(const std::u32string& text) {
   std::u32string result;
   for (std::size_t i = 0; i < text.size();) {
     const auto begin = text.begin() + static_cast<std::ptrdiff_t>(i);
-    const auto end = std::find_if(begin, text.end(), [](char32_t code) { return !in_word(code); });
+    const auto end = std::find_if(begin, text.end(), [](char32_t character) { return !in_word(character); });
     const auto length = static_cast<std::size_t>(end - begin);
     if (length == 0) {
       result += text[i++];
@@ -82,32 +37,27 @@ std::u32string without_articles(const std::u32string& text) {
   return result;
 }
 
-}  // namespace
-
-std::vector<std::string> words(std::string_view text) {
+std::vector<std::string> words_of(const std::u32string& text) {
   std::vector<std::string> result;
-  bool gap = true;
-  for (const char32_t code : decoded(text)) {
-    if (is_space(code)) {
-      gap = true;
-      continue;
-    }
-    if (gap) result.emplace_back();
-    gap = false;
-    append(result.back(), code);
+  for (auto at = text.begin(); at != text.end();) {
+    const auto start = std::find_if_not(at, text.end(), separates);
+    at = std::find_if(start, text.end(), separates);
+    if (start != at) result.push_back(utf8(std::u32string(start, at)));
   }
   return result;
 }
 
+}  // namespace
+
+std::vector<std::string> words(std::string_view text) { return words_of(characters(text)); }
+
 std::string normalise_answer(std::string_view text) {
   std::u32string kept;
-  for (const char32_t code : decoded(text)) {
-    if (!is_punctuation(code)) kept += lower(code);
+  for (const char32_t character : characters(text)) {
+    if (!is_punctuation(character)) kept += lower(character);
   }
-  std::string plain;
-  for (const char32_t code : without_articles(kept)) append(plain, code);
   std::string result;
-  for (const auto& word : words(plain)) result += (result.empty() ? "" : " ") + word;
+  for (const auto& word : words_of(without_articles(kept))) result += (result.empty() ? "" : " ") + word;
   return result;
 }
 
