@@ -28,8 +28,14 @@ class Plugins {
 
   atp::PluginHost& host() { return host_; }
 
-  // A task with its options at their defaults. Throws RecipeError with the nearest name.
+  // A task with its options at their defaults, and its metrics. Throws RecipeError with the nearest name.
   atp::OfferedTask task(const std::string& name) {
+    atp::OfferedTask offered = task_alone(name);
+    load_metrics(offered.task.metrics);
+    return offered;
+  }
+
+  atp::OfferedTask task_alone(const std::string& name) {
     const auto* entry = host_.find("task", name);
     if (!entry)
       throw atp::RecipeError("no task '" + name + "'" + atp::did_you_mean(name, host_.names("task")) +
@@ -37,9 +43,7 @@ class Plugins {
     atp::Problems problems;
     const atp::Params params = entry->options.check(atp::Value(), {}, problems);
     problems.throw_if_any();
-    atp::OfferedTask offered{host_.registry().make<atp::TextTask>(name, params), entry->plugin};
-    load_metrics(offered.task.metrics);
-    return offered;
+    return {host_.registry().make<atp::TextTask>(name, params), entry->plugin};
   }
 
   void load_metrics(const std::vector<std::string>& names) {
@@ -52,7 +56,7 @@ class Plugins {
   std::vector<atp::OfferedTask> all_tasks() {
     std::vector<atp::OfferedTask> tasks;
     for (const auto& name : host_.names("task")) try {
-        tasks.push_back(task(name));
+        tasks.push_back(task_alone(name));
       } catch (const atp::Error& error) {
         std::cerr << error.what() << "\n";
       }

@@ -10,6 +10,7 @@ atp::TextTask atp::glue::cola() {
       .origin = "CoLA is distributed with GLUE (gluebenchmark.com, tasks › CoLA)",
       .licence = "text from linguistics publications, for research",
       .files = tsv({{"train", "CoLA/train.tsv"}, {"dev", "CoLA/dev.tsv"}}, {"source", "label", "mark", "sentence"}),
+      .other_forms = {hub("glue/cola")},
       .splits = Splits::halve_dev,
       .labels = {{"0", "0"}, {"1", "1"}},
       .metrics = {"matthews"},

@@ -4,5 +4,6 @@
 
 ATP_PLUGIN(registry) {
   using namespace atp::glue;
-  for (auto task : {cola(), sst2(), mrpc(), rte()}) registry.add(atp::offer(task));
+  for (auto task : {cola(), sst2(), mrpc(), stsb(), qqp(), mnli(), qnli(), rte(), wnli()})
+    registry.add(atp::offer(task));
 }

@@ -8,6 +8,11 @@ namespace atp::glue {
 TextTask cola();
 TextTask sst2();
 TextTask mrpc();
+TextTask stsb();
+TextTask qqp();
+TextTask mnli();
+TextTask qnli();
 TextTask rte();
+TextTask wnli();
 
 }  // namespace atp::glue

@@ -12,6 +12,7 @@ atp::TextTask atp::glue::mrpc() {
           "dev.tsv from it",
       .licence = "Microsoft Research's shared source licence, for research",
       .files = tsv({{"train", "MRPC/train.tsv"}, {"dev", "MRPC/dev.tsv"}}),
+      .other_forms = {hub("glue/mrpc", {{"sentence1", "#1 String"}, {"sentence2", "#2 String"}, {"label", "Quality"}})},
       .splits = Splits::halve_dev,
       .labels = {{"0", "0"}, {"1", "1"}},
       .metrics = {"accuracy", "f1"},

@@ -10,6 +10,7 @@ atp::TextTask atp::glue::rte() {
       .origin = "RTE is distributed with GLUE (gluebenchmark.com, tasks › RTE)",
       .licence = "not stated by its authors",
       .files = tsv({{"train", "RTE/train.tsv"}, {"dev", "RTE/dev.tsv"}}),
+      .other_forms = {hub("glue/rte")},
       .splits = Splits::halve_dev,
       .labels = {{"entailment", "0"}, {"not_entailment", "1"}},
       .metrics = {"accuracy"},

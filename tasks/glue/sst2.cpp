@@ -10,6 +10,7 @@ atp::TextTask atp::glue::sst2() {
       .origin = "SST-2 is distributed with GLUE (gluebenchmark.com, tasks › SST-2)",
       .licence = "not stated by its authors",
       .files = tsv({{"train", "SST-2/train.tsv"}, {"dev", "SST-2/dev.tsv"}}),
+      .other_forms = {hub("glue/sst2")},
       .splits = Splits::hold_out,
       .labels = {{"0", "0"}, {"1", "1"}},
       .metrics = {"accuracy"},

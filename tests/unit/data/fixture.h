@@ -73,7 +73,8 @@ std::string fnv(const Numbers& numbers) {
 inline const atp::Registry& plugins() {
   static const atp::Registry registry = [] {
     atp::Registry loaded;
-    for (const std::string library : {"task/libglue.so", "task/libtoy.so", "metric/libmetrics.so"}) {
+    for (const std::string library : {"task/libglue.so", "task/libsuperglue.so", "task/libmrqa.so", "task/libothers.so",
+                                      "task/libgeneration.so", "task/libtoy.so", "metric/libmetrics.so"}) {
       const std::string path = ATP_BINARY_DIR "/lib/atp/plugins/" + library;
       void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
       REQUIRE_MESSAGE(handle, dlerror());

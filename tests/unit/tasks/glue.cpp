@@ -1,5 +1,4 @@
-#include "data/task_data.h"
-#include "tests/unit/data/fixture.h"
+#include "tests/unit/tasks/examples.h"
 
 using namespace atp;
 
