@@ -8,6 +8,7 @@
 #include "atp/words.h"
 #include "command_line.h"
 #include "data/inspection.h"
+#include "data/task_files.h"
 #include "pipeline/option_help.h"
 #include "pipeline/run_index.h"
 #include "plugin_host/plugin_host.h"
@@ -22,11 +23,13 @@ using Arguments = std::vector<std::string>;
 // The plugins, found when a command needs them.
 class Plugins {
  public:
-  explicit Plugins(const std::string& libtorch = {})
+  explicit Plugins(const std::string& libtorch = {}, const std::string& tasks = {})
       : libtorch_(atp::LibTorchSettings::of_this_program(libtorch)),
-        host_(atp::SearchPath::of_this_program(), libtorch_) {}
+        host_(atp::SearchPath::of_this_program(), libtorch_),
+        tasks_(host_, atp::task_folder(tasks)) {}
 
   atp::PluginHost& host() { return host_; }
+  atp::Catalogue& catalogue() { return tasks_; }
 
   // A task with its options at their defaults, and its metrics. Throws RecipeError with the nearest name.
   atp::OfferedTask task(const std::string& name) {
@@ -36,9 +39,9 @@ class Plugins {
   }
 
   atp::OfferedTask task_alone(const std::string& name) {
-    const auto* entry = host_.find("task", name);
+    const auto* entry = tasks_.find("task", name);
     if (!entry)
-      throw atp::RecipeError("no task '" + name + "'" + atp::did_you_mean(name, host_.names("task")) +
+      throw atp::RecipeError("no task '" + name + "'" + atp::did_you_mean(name, tasks_.names("task")) +
                              " (atp tasks lists them)");
     atp::Problems problems;
     const atp::Params params = entry->options.check(atp::Value(), {}, problems);
@@ -55,7 +58,7 @@ class Plugins {
   // Every task that can be made; those whose library cannot be loaded are named on standard error.
   std::vector<atp::OfferedTask> all_tasks() {
     std::vector<atp::OfferedTask> tasks;
-    for (const auto& name : host_.names("task")) try {
+    for (const auto& name : tasks_.names("task")) try {
         tasks.push_back(task_alone(name));
       } catch (const atp::Error& error) {
         std::cerr << error.what() << "\n";
@@ -66,6 +69,7 @@ class Plugins {
  private:
   atp::LibTorch libtorch_;
   atp::PluginHost host_;
+  atp::TaskFiles tasks_;
 };
 
 // A command's options, and its arguments in their order.
@@ -96,6 +100,7 @@ po::typed_value<std::string>* word(const char* name) { return po::value<std::str
 
 void add_data(po::options_description& table) {
   table.add_options()("data", word("DIR"), "data root, below which tasks find their files ($ATP_DATA)");
+  table.add_options()("tasks", word("DIR"), "tasks in YAML: DIR/NAME.yaml ($ATP_TASKS)");
 }
 
 void add_json(po::options_description& table) { table.add_options()("json", "one JSON document on standard output"); }
@@ -126,7 +131,7 @@ Command tasks_command() {
           },
           {},
           [](const po::variables_map& values) {
-            Plugins plugins;
+            Plugins plugins({}, text_at(values, "tasks"));
             atp::list_tasks(plugins.all_tasks(), atp::data_root(text_at(values, "data")), values.count("json") > 0,
                             std::cout);
             return 0;
@@ -148,7 +153,7 @@ Command show_command() {
           },
           {"task"},
           [](const po::variables_map& values) {
-            Plugins plugins;
+            Plugins plugins({}, text_at(values, "tasks"));
             const atp::TaskData data(plugins.task(needed(values, "task", "show")).task, settings_of(values));
             atp::ShowRequest request;
             request.split = text_at(values, "split");
@@ -174,7 +179,7 @@ Command check_command() {
           },
           {"task"},
           [](const po::variables_map& values) {
-            Plugins plugins;
+            Plugins plugins({}, text_at(values, "tasks"));
             const atp::TaskData data(plugins.task(needed(values, "task", "check")).task, settings_of(values));
             atp::CheckRequest request;
             request.tokenizer = text_at(values, "tokenizer");
@@ -184,7 +189,7 @@ Command check_command() {
 }
 
 int score(const po::variables_map& values) {
-  Plugins plugins;
+  Plugins plugins({}, text_at(values, "tasks"));
   atp::ScoreRequest request;
   request.split = text_at(values, "split");
   request.json = values.count("json") > 0;
@@ -249,7 +254,7 @@ Command schema_command() {
           {},
           [](const po::variables_map&) {
             Plugins plugins;
-            std::cout << atp::to_json(atp::recipe_schema(plugins.host()), 2) << "\n";
+            std::cout << atp::to_json(atp::recipe_schema(plugins.catalogue()), 2) << "\n";
             return 0;
           }};
 }

@@ -28,6 +28,7 @@ po::options_description options() {
   add("only", po::value<std::vector<std::string>>()->value_name("STEP"),
       "only this step and what it needs; may be repeated");
   add("data", po::value<std::string>()->value_name("DIR"), "data root, below which tasks find their files ($ATP_DATA)");
+  add("tasks", po::value<std::string>()->value_name("DIR"), "tasks in YAML: DIR/NAME.yaml ($ATP_TASKS)");
   add("models", po::value<std::string>()->value_name("DIR"), "where checkpoints are looked up by name ($ATP_MODELS)");
   add("out", po::value<std::string>()->value_name("DIR")->default_value("out"), "where results go");
   add("libtorch", po::value<std::string>()->value_name("DIR"), "another copy of libtorch ($ATP_LIBTORCH)");
@@ -73,6 +74,7 @@ atp::RunRequest request_of(const po::variables_map& values, const std::vector<st
   request.only = list_at(values, "only");
   request.data = text_at(values, "data");
   request.models = text_at(values, "models", "ATP_MODELS");
+  request.tasks = text_at(values, "tasks");
   request.out = text_at(values, "out");
   if (request.out.empty()) throw atp::RecipeError("--out needs a folder");
   while (request.out.size() > 1 && request.out.back() == '/') request.out.pop_back();

@@ -3,9 +3,10 @@
 // WinoGrande (Sakaguchi et al. 2020): which of two options belongs into the sentence's blank, `_`? 40,398 sentences to
 // train on (train_xl; the largest file that is there serves), 1,267 in dev.
 atp::TextTask atp::others::winogrande() {
-  SplitPaths paths = {{"dev", "winogrande_1.1/dev.jsonl"}};
+  SplitPaths paths;
   for (const char* size : {"xl", "l", "m", "s", "xs"})
     paths.push_back({"train", std::string("winogrande_1.1/train_") + size + ".jsonl"});
+  paths.push_back({"dev", "winogrande_1.1/dev.jsonl"});
   return {
       .name = "winogrande",
       .suite = "others",

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <boost/filesystem.hpp>
+#include <map>
 
 #include "data/task_data.h"
 
@@ -56,17 +57,29 @@ class Template {
   std::vector<Part> parts_;
 };
 
-Files::Format format_of(const std::string& name, const std::string& path, const Origin& origin) {
-  if (name == "tsv") return Files::Format::tsv;
-  if (name == "csv") return Files::Format::csv;
-  if (name == "jsonl") return Files::Format::jsonl;
-  const std::string extension = fs::path(path).extension().string();
-  if (extension == ".tsv") return Files::Format::tsv;
-  if (extension == ".csv") return Files::Format::csv;
-  if (extension == ".jsonl" || extension == ".json") return Files::Format::jsonl;
+// "csv" → csv; `none` for what is no form.
+Files::Format format_named(const std::string& name) {
+  using Format = Files::Format;
+  static const std::map<std::string, Format> formats = {{"tsv", Format::tsv},
+                                                        {"csv", Format::csv},
+                                                        {"jsonl", Format::jsonl},
+                                                        {"json", Format::json},
+                                                        {"parquet", Format::parquet}};
+  const auto found = formats.find(name);
+  return found == formats.end() ? Format::none : found->second;
+}
+
+// By the name's ending: "a.csv", "a.csv.gz", "a.zip:rows/a.csv". An archive alone is expected to hold one file, which
+// says its form itself.
+Files::Format format_of(const std::string& path, const Origin& origin) {
+  std::string ending = fs::path(path).extension().string();
+  if (ending == ".gz") ending = fs::path(path).stem().extension().string();
+  if (ending == ".zip" || ending == ".tgz" || ending == ".tar") return Files::Format::by_name;
+  const auto format = ending.empty() ? Files::Format::none : format_named(ending.substr(1));
+  if (format != Files::Format::none) return format;
   throw RecipeError(origin, "the form of '" + path +
-                                "' is not known by its name; expected .tsv, .csv or .jsonl, or "
-                                "format: tsv | csv | jsonl beside the files");
+                                "' is not known by its name; expected .tsv, .csv, .jsonl, .json or .parquet, or "
+                                "format: tsv | csv | jsonl | json | parquet beside the files");
 }
 
 // A relative path starts at the folder of the file that says it; where it is not there, it is one below the data root.
@@ -81,7 +94,7 @@ std::vector<std::string> places(const Value& path) {
 
 Files files_of(const Params& options) {
   Files files;
-  const std::string format = options.optional_text("format").value_or("");
+  const auto format = format_named(options.optional_text("format").value_or(""));
   for (const auto& [split, value] : options.value("files").members()) {
     Files::Split one{split, {}};
     const Value::List paths = value.is_list() ? value.items() : Value::List{value};
@@ -89,15 +102,15 @@ Files files_of(const Params& options) {
       if (!path.is_text()) {
         throw RecipeError(path.origin, "files." + split + ": found " + path.type_name() + ", expected a path");
       }
-      const auto form = format_of(format, path.text(), path.origin);
-      if (files.format != Files::Format::none && files.format != form) {
-        throw RecipeError(path.origin, "the files of one task are expected to have one form; '" + path.text() +
-                                           "' has another than those before it");
-      }
-      files.format = form;
+      const auto form = format != Files::Format::none ? format : format_of(path.text(), path.origin);
+      const bool is_first = files.format == Files::Format::none;
+      files.format = is_first || files.format == form ? form : Files::Format::by_name;
       for (auto& place : places(path)) one.paths.push_back(std::move(place));
     }
     files.splits.push_back(std::move(one));
+  }
+  if (options.has("columns")) {
+    for (const auto& column : options.value("columns").items()) files.columns.push_back(column.scalar_text());
   }
   if (files.splits.empty()) throw RecipeError(options.origin("files"), "files: at least one split is expected");
   return files;
@@ -133,7 +146,7 @@ TextTask in_place_task(const std::string& name, const Params& options) {
   TextTask task;
   task.name = name;
   task.suite = {};
-  task.summary = "made in " + options.where().text();
+  task.summary = options.optional_text("summary").value_or("made in " + options.where().text());
   task.files = files_of(options);
   task.splits = rule_of(options);
   task.labels = labels_of(options);

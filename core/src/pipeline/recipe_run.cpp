@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "atp/log.h"
+#include "data/task_files.h"
 #include "pipeline/plan.h"
 #include "pipeline/plan_text.h"
 #include "pipeline/progress.h"
@@ -26,10 +27,11 @@ class Workshop {
   Workshop(const RunRequest& request, const Value& recipe)
       : settings_{request.device, request.threads},
         libtorch_(LibTorchSettings::of_this_program(request.libtorch)),
-        host_(SearchPath::of_this_program(explicit_plugins(recipe)), libtorch_) {}
+        host_(SearchPath::of_this_program(explicit_plugins(recipe)), libtorch_),
+        tasks_(host_, task_folder(request.tasks)) {}
 
   Machinery machinery() {
-    return {host_, host_.registry(), [this]() -> Engine& { return engine(); }, [this] { return device_; }};
+    return {tasks_, host_.registry(), [this]() -> Engine& { return engine(); }, [this] { return device_; }};
   }
 
  private:
@@ -48,6 +50,7 @@ class Workshop {
   EngineSettings settings_;
   LibTorch libtorch_;
   PluginHost host_;
+  TaskFiles tasks_;
   DeviceReport device_;
   std::unique_ptr<Engine> engine_;  // last: it goes before the plugins that it uses
 };

@@ -14,7 +14,7 @@ struct RunRequest {
   std::string recipe;
   std::vector<Assignment> assignments;
   std::vector<std::string> only;
-  std::string data, models, out = "out", libtorch;
+  std::string data, models, tasks, out = "out", libtorch;
   std::string device = "auto";
   int threads = 0;  // 0: all cores
   bool dry_run = false, explain = false, fresh = false, json = false;

@@ -164,6 +164,11 @@ std::vector<std::string> PluginHost::names(const std::string& kind) {
   return {names.begin(), names.end()};
 }
 
+std::string PluginHost::library_of(const std::string& kind, const std::string& name) {
+  const auto* file = offering(kind, name);
+  return file ? file->library : "";
+}
+
 void PluginHost::load(PluginFile& file) {
   if (!file.error.empty()) throw PluginError(file.error);
   if (!file.stamp.torch.empty()) libtorch_.load();

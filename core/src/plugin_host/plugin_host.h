@@ -35,6 +35,11 @@ class PluginHost final : public Catalogue {
   const Registry::Entry* find(const std::string& kind, const std::string& name) override;
   std::vector<std::string> names(const std::string& kind) override;
 
+  // Takes in what is offered without a library (a task in a file of YAML).
+  void take(Registry::Entry entry) { registry_.take(std::move(entry)); }
+  // The library that offers a name; "" where none does. Loads nothing.
+  std::string library_of(const std::string& kind, const std::string& name);
+
   // What was loaded so far.
   const Registry& registry() const { return registry_; }
   const std::vector<PluginFile>& files() const { return files_; }

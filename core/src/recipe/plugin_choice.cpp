@@ -68,18 +68,15 @@ void check_labels(const Value& labels, Problems& problems) {
 }
 
 std::optional<TaskChoice> made_in_place(Catalogue& catalogue, const Value& value, Problems& problems) {
-  Params checked = check_table(in_place_task_options(), value, value.origin, problems);
-  Value values = checked.values();
-  if (Value* files = values.find("files")) check_files(*files, problems);
-  if (const Value* metrics = values.find("metrics")) check_metrics(catalogue, *metrics, problems);
-  if (const Value* labels = values.find("labels")) check_labels(*labels, problems);
+  Params checked = in_place_task_params(catalogue, value, problems);
   if (!checked.has("name")) return {};
   const std::string name = checked.text("name");
   const auto offered = catalogue.names("task");
   if (std::find(offered.begin(), offered.end(), name) != offered.end())
-    problems.add(checked.origin("name"),
-                 "a plugin offers a task '" + name + "' already; give the one that is made here another name");
-  return TaskChoice{name, Params(in_place_task_options(), std::move(values), value.origin), true, value.origin};
+    problems.add(
+        checked.origin("name"),
+        "there is a task '" + name + "' already (atp tasks lists them); give the one that is made here another name");
+  return TaskChoice{name, std::move(checked), true, value.origin};
 }
 
 // {name, options: {…}, more: …} with the options in one map.
@@ -138,6 +135,14 @@ std::optional<NamedPlugin> named_plugin(Catalogue& catalogue, const std::string&
   plugin.entry = find_entry(catalogue, kind, plugin.name, name->origin, problems);
   if (!plugin.entry) return {};
   return plugin;
+}
+
+Params in_place_task_params(Catalogue& catalogue, const Value& value, Problems& problems) {
+  Value values = check_table(in_place_task_options(), value, value.origin, problems).values();
+  if (Value* files = values.find("files")) check_files(*files, problems);
+  if (const Value* metrics = values.find("metrics")) check_metrics(catalogue, *metrics, problems);
+  if (const Value* labels = values.find("labels")) check_labels(*labels, problems);
+  return {in_place_task_options(), std::move(values), value.origin};
 }
 
 std::optional<TaskChoice> task_choice(Catalogue& catalogue, const Value& value, Problems& problems) {

@@ -25,6 +25,10 @@ const Registry::Entry* find_entry(Catalogue& catalogue, const std::string& kind,
 std::optional<NamedPlugin> named_plugin(Catalogue& catalogue, const std::string& kind, const Value& value,
                                         Problems& problems);
 
+// The map that makes a task without a plugin, checked against in_place_task_options(); its files' paths are absolute
+// where the files are there.
+Params in_place_task_params(Catalogue& catalogue, const Value& value, Problems& problems);
+
 // A task by name, {name, options} (its options may stand beside `name` too), or made in place.
 std::optional<TaskChoice> task_choice(Catalogue& catalogue, const Value& value, Problems& problems);
 

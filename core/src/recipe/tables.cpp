@@ -139,7 +139,11 @@ const Options& in_place_task_options() {
       any("labels").help("label set: a list, or a map from the files' words to the model's"),
       text("prefix").help("before every source, one space between; none where not given"),
       text("splits", "official").one_of({"official", "halve_dev", "hold_out"}).help("how splits come from the files"),
-      text("format").one_of({"tsv", "csv", "jsonl"}).help("by the files' names where not given"),
+      text("format")
+          .one_of({"tsv", "csv", "jsonl", "json", "parquet"})
+          .help("of the files: by their names where not given; .gz, and archive.zip:file, are looked through"),
+      list("columns").help("names of the columns, for tables whose first line does not say them"),
+      text("summary").help("one line for atp tasks").not_in_hash(),
   };
   return table;
 }

@@ -70,8 +70,7 @@ TEST_CASE("a task made in a recipe: what is wrong with it") {
       has(test::message<RecipeError>([&] { make("{question", "a.jsonl"); }), "recipe.yaml:3:1: template '{question'"));
   CHECK(has(test::message<RecipeError>([&] { make("question}", "a.jsonl"); }), "closes nothing"));
   CHECK(has(test::message<RecipeError>([&] { make("{}", "a.jsonl"); }), "names no column"));
-  CHECK(has(test::message<RecipeError>([&] { make("{question}", "a.parquet"); }),
-            "the form of 'a.parquet' is not known"));
+  CHECK(has(test::message<RecipeError>([&] { make("{question}", "a.text"); }), "the form of 'a.text' is not known"));
   const TaskData missing(make("{question}", "none.jsonl"), {.root = "/nowhere"});
   const auto text = test::message<DataError>([&] { missing.split("train"); });
   CHECK(has(text, folder.path("none.jsonl")));
