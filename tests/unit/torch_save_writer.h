@@ -74,18 +74,24 @@ inline std::string tensor(const std::string& storage, std::int64_t offset, const
          "t\x89" + global("collections", "OrderedDict") + ")RtR";
 }
 
-// A state dict, as torch.save would write it but for padding and checksums.
+// What torch.save would write of a state dict, or of one tensor, but for padding and checksums.
+inline std::string rebuilt(const at::Tensor& tensor, Entries& entries) {
+  if (tensor.scalar_type() != at::kFloat) throw std::logic_error("only float32 is written");
+  const auto one = tensor.contiguous();
+  const std::string key = std::to_string(entries.size() - 1);
+  entries.emplace_back("model/data/" + key, std::string(static_cast<const char*>(one.const_data_ptr()), one.nbytes()));
+  return torch_save::tensor(storage("FloatStorage", key, one.numel()), 0, one.sizes().vec(), one.strides().vec());
+}
+inline void write_one(const std::string& path, const at::Tensor& tensor) {
+  Entries entries(1);
+  const std::string value = rebuilt(tensor, entries);
+  entries.front() = {"model/data.pkl", pickle(value)};
+  std::ofstream(path, std::ios::binary) << zip_of(entries);
+}
 inline void write(const std::string& path, const std::map<std::string, at::Tensor>& tensors) {
   std::string items;
   Entries entries(1);
-  for (const auto& [name, given] : tensors) {
-    if (given.scalar_type() != at::kFloat) throw std::logic_error("only float32 is written");
-    const auto one = given.contiguous();
-    const std::string key = std::to_string(entries.size() - 1);
-    items += text(name) + tensor(storage("FloatStorage", key, one.numel()), 0, one.sizes().vec(), one.strides().vec());
-    entries.emplace_back("model/data/" + key,
-                         std::string(static_cast<const char*>(one.const_data_ptr()), one.nbytes()));
-  }
+  for (const auto& [name, one] : tensors) items += text(name) + rebuilt(one, entries);
   entries.front() = {"model/data.pkl", pickle(global("collections", "OrderedDict") + ")R(" + items + "u")};
   std::ofstream(path, std::ios::binary) << zip_of(entries);
 }

@@ -5,17 +5,14 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
 #include <atp/error.h>
-#include <atp/file.h>
 #include <atp/seed.h>
-#include <atp/tensor_file.h>
-#include <atp/value.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <memory>
 #include <set>
+
+#include "tensor_folder.h"
 
 namespace atp::t5 {
 
@@ -101,73 +98,8 @@ std::string shape_text(at::IntArrayRef shape) {
   return text + "]";
 }
 
-// The tensors of a folder: one model.safetensors, or the shards that its index names.
-class Folder {
- public:
-  explicit Folder(const std::string& path) : path_(path) {
-    const std::string file = path + "/model.safetensors", index = file + ".index.json";
-    if (exists(file))
-      add(file);
-    else if (exists(index))
-      read_index(index);
-    else if (exists(path + "/pytorch_model.bin") || exists(path + "/pytorch_model.bin.index.json"))
-      throw FormatError(Origin{path, 0, 0},
-                        "found pytorch_model.bin alone, expected model.safetensors: a pickle is not read; save the "
-                        "checkpoint as safetensors (transformers: save_pretrained)");
-    else
-      throw FormatError(Origin{path, 0, 0},
-                        "no model.safetensors, and no model.safetensors.index.json; expected a T5 checkpoint in the "
-                        "Hub's layout: config.json and model.safetensors");
-  }
-
-  std::vector<std::string> names() const {
-    std::vector<std::string> names;
-    for (const auto& [name, place] : places_) names.push_back(name);
-    return names;
-  }
-  const TensorFile::Entry* find(const std::string& name) const {
-    const auto place = places_.find(name);
-    return place == places_.end() ? nullptr : place->second->find(name);
-  }
-  at::Tensor tensor(const std::string& name) const { return places_.at(name)->tensor(name); }
-  const std::string& file(const std::string& name) const { return places_.at(name)->path(); }
-  std::string where() const { return files_.size() == 1 ? files_.front()->path() : path_; }
-
- private:
-  void add(const std::string& file) {
-    files_.push_back(std::make_shared<TensorFile>(file));
-    for (const auto& entry : files_.back()->entries()) {
-      const auto [place, is_new] = places_.emplace(entry.name, files_.back());
-      if (!is_new)
-        throw FormatError(Origin{file, 0, 0}, "tensor '" + entry.name + "' is also in " + place->second->path() +
-                                                  "; expected every tensor in one shard");
-    }
-  }
-  void read_index(const std::string& index) {
-    const Value root = parse_json(read_file(index), index);
-    const Value* map = root.is_map() ? root.find("weight_map") : nullptr;
-    if (!map || !map->is_map()) throw FormatError(Origin{index, 0, 0}, "no map 'weight_map' of tensors to files");
-    std::set<std::string> shards;
-    for (const auto& [name, shard] : map->members()) {
-      if (!shard.is_text() || shard.text().empty() || shard.text().find('/') != std::string::npos)
-        throw FormatError(Origin{index, 0, 0},
-                          "tensor '" + name + "' is in " + to_json(shard) + "; expected the name of a file beside it");
-      shards.insert(shard.text());
-    }
-    for (const auto& shard : shards) add(path_ + "/" + shard);
-    for (const auto& [name, shard] : map->members())
-      if (!places_.count(name) || places_.at(name)->path() != path_ + "/" + shard.text())
-        throw FormatError(Origin{index, 0, 0},
-                          "tensor '" + name + "' is not in " + shard.text() + ", where it should be");
-  }
-
-  std::string path_;
-  std::vector<std::shared_ptr<TensorFile>> files_;
-  std::map<std::string, std::shared_ptr<TensorFile>> places_;
-};
-
 // All that does not fit, in one message.
-void check(const Folder& folder, const Plan& plan) {
+void check(const TensorFolder& folder, const Plan& plan) {
   std::vector<std::string> mistakes;
   std::set<std::string> expected;
   for (const Wanted& wanted : plan.all()) {
@@ -201,7 +133,7 @@ at::Tensor allocate(const Wanted& wanted, at::ScalarType type, at::Device device
 Loaded load_folder(const BackboneRequest& request) {
   const std::string& path = request.checkpoint.folder;
   Config config = read_config(path + "/config.json");
-  const Folder folder(path);
+  const TensorFolder folder(path);
   check(folder, Plan(config, folder.find(head_name) != nullptr));
   // Some files repeat the embedding as the head; training it twice would be another model.
   config.has_own_head = folder.find(head_name) &&

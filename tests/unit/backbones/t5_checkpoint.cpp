@@ -16,6 +16,7 @@
 
 #include "atp/error.h"
 #include "t5_model.h"
+#include "tests/unit/torch_save_writer.h"
 
 namespace atp::t5 {
 
@@ -145,34 +146,78 @@ TEST_CASE("a folder without what is needed says what it found") {
   const Copy copy("first");
   std::filesystem::resize_file(copy.file("model.safetensors"), 100000);
   CHECK(has(message_of(copy.folder()), "it was cut short"));
-  std::filesystem::rename(copy.file("model.safetensors"), copy.file("pytorch_model.bin"));
-  CHECK(has(message_of(copy.folder()), "found pytorch_model.bin alone, expected model.safetensors"));
-  std::filesystem::remove(copy.file("pytorch_model.bin"));
-  CHECK(has(message_of(copy.folder()), "no model.safetensors"));
+  std::filesystem::remove(copy.file("model.safetensors"));
+  CHECK(has(message_of(copy.folder()), "no model.safetensors, no pytorch_model.bin, and no index of shards"));
   std::ofstream(copy.file("config.json")) << "{\"d_model\": 3,";
-  CHECK(has(message_of(copy.folder()), "config.json:1:16: not JSON: the text ends too early"));
+  CHECK(has(message_of(copy.folder()), "config.json:1:15: not JSON: the text ends too early"));
 }
 
-TEST_CASE("shards with an index are one checkpoint") {
+TEST_CASE("pytorch_model.bin is read where there is no model.safetensors, whatever it repeats") {
   const Copy copy("unequal");
   const at::Tensor expected = losses(load_folder(copy.folder()));
-  std::map<std::string, at::Tensor> shards[2];
-  std::string index;
-  for (const auto& [name, tensor] : copy.tensors()) {
-    const int shard = name.rfind("decoder", 0) == 0;
-    shards[shard][name] = tensor;
-    index += (index.empty() ? "" : ",") + ("\"" + name + "\":\"model-" + std::to_string(shard) + ".safetensors\"");
-  }
+  auto tensors = copy.tensors();
+  for (const char* stack : {"encoder", "decoder"})
+    tensors[std::string(stack) + ".embed_tokens.weight"] = tensors.at("shared.weight");
+  tensors["decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"] = at::zeros({32, 4});
+  torch_save::write(copy.file("pytorch_model.bin"), tensors);
+  std::filesystem::resize_file(copy.file("model.safetensors"), 100);
+  CHECK(has(message_of(copy.folder()), "model.safetensors: the header should take"));
   std::filesystem::remove(copy.file("model.safetensors"));
-  std::ofstream(copy.file("model.safetensors.index.json")) << "{\"weight_map\":{" << index << "}}";
-  for (int shard : {0, 1}) write_tensors(copy.file("model-" + std::to_string(shard) + ".safetensors"), shards[shard]);
   CHECK(at::equal(losses(load_folder(copy.folder())), expected));
 
-  shards[1].erase("decoder.final_layer_norm.weight");
-  write_tensors(copy.file("model-1.safetensors"), shards[1]);
-  CHECK(has(message_of(copy.folder()), "tensor 'decoder.final_layer_norm.weight' is not in model-1.safetensors"));
-  std::filesystem::remove(copy.file("model-1.safetensors"));
-  CHECK(has(message_of(copy.folder()), "model-1.safetensors: cannot be read"));
+  tensors["encoder.extra.weight"] = at::zeros({2});
+  torch_save::write(copy.file("pytorch_model.bin"), tensors);
+  CHECK(has(message_of(copy.folder()), "encoder.extra.weight: found [2], expected no such tensor from config.json"));
+}
+
+TEST_CASE("shards with an index are one checkpoint, in both forms") {
+  for (const std::string form : {"model.safetensors", "pytorch_model.bin"}) {
+    const Copy copy("unequal");
+    const std::string ending = std::filesystem::path(form).extension();
+    const at::Tensor expected = losses(load_folder(copy.folder()));
+    std::map<std::string, at::Tensor> shards[2];
+    std::string index;
+    for (const auto& [name, tensor] : copy.tensors()) {
+      const int shard = name.rfind("decoder", 0) == 0;
+      shards[shard][name] = tensor;
+      index += (index.empty() ? "" : ",") + ("\"" + name + "\":\"shard-" + std::to_string(shard) + ending + "\"");
+    }
+    std::filesystem::remove(copy.file("model.safetensors"));
+    const auto write_index = [&](const std::string& weights) {
+      std::ofstream(copy.file(form + ".index.json")) << "{\"weight_map\":{" << weights << "}}";
+    };
+    const auto write_shard = [&](int shard) {
+      const std::string path = copy.file("shard-" + std::to_string(shard) + ending);
+      if (form == "pytorch_model.bin") return torch_save::write(path, shards[shard]);
+      write_tensors(path, shards[shard]);
+    };
+    write_index(index);
+    for (const int shard : {0, 1}) write_shard(shard);
+    CHECK(at::equal(losses(load_folder(copy.folder())), expected));
+
+    shards[1]["shared.weight"] = at::zeros({1});
+    write_shard(1);
+    CHECK(has(message_of(copy.folder()), "tensor 'shared.weight' is also in " + copy.file("shard-0" + ending)));
+    shards[1].erase("shared.weight");
+    shards[1].erase("decoder.final_layer_norm.weight");
+    write_shard(1);
+    CHECK(has(message_of(copy.folder()), form +
+                                             ".index.json: tensors that are not in the shards that it names: "
+                                             "decoder.final_layer_norm.weight (shard-1" +
+                                             ending + ");"));
+    std::filesystem::remove(copy.file("shard-1" + ending));
+    CHECK(has(message_of(copy.folder()),
+              form + ".index.json: of the 2 shards that it names, these are not beside it: shard-1" + ending + ";"));
+    for (const char* bad : {"\"../shard-0.bin\"", "\"..\"", "\"/etc/passwd\"", "7", "\"\"", "\"shard-0\\u0000.bin\""}) {
+      write_index("\"shared.weight\":" + std::string(bad));
+      CHECK(has(message_of(copy.folder()), ".index.json: tensor 'shared.weight' is said to be in " + std::string(bad) +
+                                               "; expected a .safetensors or .bin file beside the index"));
+    }
+    write_index("");
+    CHECK(has(message_of(copy.folder()), ".index.json: no map 'weight_map' of tensors to files"));
+    std::ofstream(copy.file(form + ".index.json")) << "[";
+    CHECK(has(message_of(copy.folder()), ".index.json:1:2: not JSON"));
+  }
 }
 
 TEST_CASE("the head is lm_head where the file has one, scaled by the config's rules") {

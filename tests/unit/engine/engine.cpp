@@ -1,11 +1,15 @@
 #include "engine/engine.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/ones.h>
 
 #include <sstream>
 
 #include "atp/tensor_file.h"
+#include "tests/unit/torch_save_writer.h"
 #include "tests/unit/train/experiment.h"
 
 namespace {
@@ -260,6 +264,24 @@ TEST_CASE("attempt starts from other results: prompts of the task that is named,
   job.model.start_from.reset();
   job.model.attention_from = result_in(sources, "sources.a");
   CHECK(contains(message_of([&] { engine->train(job, {}); }), "'sources.a': there is no tensor 'attention."));
+}
+
+TEST_CASE("prompts come from other programs' files too: one tensor alone, or prompt_embeddings beside others") {
+  const Folder prompts, folder;
+  const at::Tensor one = at::arange(18, at::kFloat).view({3, 6}), two = one + 100;
+  torch_save::write_one(prompts / "one.pt", one);
+  torch_save::write(prompts / "two.bin", {{"prompt_embeddings", two}, {"prompt_encoder.other", at::ones({2})}});
+  auto model = model_job("attempt", {"task"});
+  model.source_prompts = {{.name = "one.pt", .file = prompts / "one.pt", .task = ""},
+                          {.name = "two.bin", .file = prompts / "two.bin", .task = ""}};
+  model.start_from = model.source_prompts[1];
+  auto job = train_job(folder, model);
+  job.settings.learning_rate = 0;
+  make_engine()->train(job, {});
+  const atp::TensorFile after(folder / "checkpoint/tensors.safetensors");
+  CHECK(after.tensor("source_prompts")[0].equal(one));
+  CHECK(after.tensor("source_prompts")[1].equal(two));
+  CHECK(after.tensor("prompt")[0].equal(two));
 }
 
 TEST_CASE("steps share one frozen backbone, which no training changes; fine-tuning has its own") {

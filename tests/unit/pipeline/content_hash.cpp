@@ -64,6 +64,13 @@ TEST_CASE("a checkpoint is its config, weights and tokenizer") {
   CHECK(digests.checkpoint(folder / "c") == before);
   folder.write("c/spiece.model", "others");
   CHECK(digests.checkpoint(folder / "c") != before);
+  folder.write("c/spiece.model", "pieces");
+  CHECK(digests.checkpoint(folder / "c") == before);
+  for (const char* part : {"pytorch_model.bin.index.json", "model-00001-of-00002.safetensors", "pytorch_model.bin"}) {
+    const std::string without = digests.checkpoint(folder / "c");
+    folder.write(std::string("c/") + part, "more weights");
+    CHECK(digests.checkpoint(folder / "c") != without);
+  }
 }
 
 TEST_CASE("a missing file is named") {

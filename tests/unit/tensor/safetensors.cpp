@@ -163,6 +163,7 @@ TEST_CASE("every bad file has its message") {
   const std::tuple<const char*, std::string, const char*> cases[] = {
       {"header beyond the file", with_length("{}", 1000), "the header should take 1000 bytes, the file has 2"},
       {"absurd header", with_length("{}", ~0ull), "cut short, or neither a safetensors file"},
+      {"pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "'git lfs pull' in the folder"},
       {"not JSON", file_of("{\"x\":", 0), "not JSON"},
       {"not a map", file_of("[1]", 0), "the header is a list; expected a map"},
       {"not a map inside", file_of(R"({"x":3})", 0), "tensor 'x': found integer, expected a map"},
