@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <boost/filesystem.hpp>
 #include <cctype>
+#include <set>
 
 #include "atp/error.h"
 #include "atp/words.h"
+#include "data/archive.h"
 
 namespace atp {
 
@@ -13,11 +15,18 @@ namespace fs = boost::filesystem;
 
 namespace {
 
+using Format = Files::Format;
+
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
 }
 
+std::string without(const std::string& text, const std::string& ending) {
+  return text.ends_with(ending) ? text.substr(0, text.size() - ending.size()) : text;
+}
+
+// "validation" and "dev" are two names of one thing.
 const Files::Split* find_split(const Files& form, const std::string& name) {
   const std::string other = name == "dev" ? "validation" : name == "validation" ? "dev" : name;
   for (const auto& wanted : {name, other}) {
@@ -42,34 +51,304 @@ std::vector<std::string> bases(const TextTask& task, const std::string& root) {
   return folders;
 }
 
-Files::Format format_of(const Files& form, const std::string& path) {
-  if (form.format != Files::Format::by_name) return form.format;
-  const std::string ending = fs::path(path).extension().string();
-  if (ending == ".tsv") return Files::Format::tsv;
-  if (ending == ".csv") return Files::Format::csv;
-  if (ending == ".jsonl") return Files::Format::jsonl;
-  if (ending == ".json") return Files::Format::json;
-  if (ending == ".parquet") return Files::Format::parquet;
-  throw DataError({path}, "its ending says no form; .tsv, .csv, .jsonl, .json or .parquet is expected");
+bool is_file(const std::string& path) {
+  boost::system::error_code error;
+  return fs::is_regular_file(path, error);
 }
 
-void search(const TextTask& task, const Files& form, const Files::Split& split, const std::string& root,
-            DataFiles& result) {
-  for (const auto& path : split.paths) {
-    std::vector<std::string> places;
-    if (fs::path(path).is_absolute()) places = {path};
-    for (const auto& base : bases(task, root)) {
-      if (places.empty() || places.front() != path) places.push_back((fs::path(base) / path).string());
+// --- names that match a path in which `*` may stand
+
+std::vector<std::string> components(const std::string& path) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    if (end > begin && path.compare(begin, end - begin, ".") != 0) parts.push_back(path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+// `*` stands for any characters, but not for a hidden name's first dot.
+bool matches(std::string_view pattern, std::string_view name) {
+  if (pattern.starts_with('*') && name.starts_with('.')) return false;
+  std::size_t p = 0, n = 0, star = std::string_view::npos, resume = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = n;
+    } else if (p < pattern.size() && pattern[p] == name[n]) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++resume;
+    } else {
+      return false;
     }
-    for (const auto& place : places) {
-      boost::system::error_code error;
-      result.tried.push_back(place);
-      if (!result.found() && fs::exists(place, error)) result.parts.push_back({place, "", format_of(form, place)});
+  }
+  return pattern.substr(p).find_first_not_of('*') == std::string_view::npos;
+}
+
+// How many of a path's folders stand before the first `*`: names of texts begin after them.
+std::size_t fixed_folders(const std::vector<std::string>& pattern) {
+  std::size_t count = 0;
+  while (count < pattern.size() && pattern[count].find('*') == std::string::npos) ++count;
+  return count;
+}
+
+bool is_hidden(const std::string& name) { return name.starts_with(".") || name == "__MACOSX"; }
+
+using Names = std::set<std::string>;  // in their order
+
+void add_below(const fs::path& folder, const std::string& name, Names& names) {
+  boost::system::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string own = entry->path().filename().string();
+    if (is_hidden(own)) continue;
+    boost::system::error_code ignored;
+    if (fs::is_directory(entry->path(), ignored)) {
+      add_below(entry->path(), name + "/" + own, names);
+    } else if (fs::is_regular_file(entry->path(), ignored)) {
+      names.insert(name + "/" + own);
     }
   }
 }
 
+void add_matching(const fs::path& at, const std::vector<std::string>& pattern, std::size_t depth,
+                  const std::string& name, bool texts, Names& names) {
+  boost::system::error_code error;
+  if (depth == pattern.size()) {
+    if (texts && fs::is_directory(at, error)) return add_below(at, name, names);
+    if (fs::is_regular_file(at, error)) names.insert(name);
+    return;
+  }
+  const std::string before = name.empty() ? "" : name + "/";
+  if (pattern[depth].find('*') == std::string::npos) {
+    return add_matching(at / pattern[depth], pattern, depth + 1, before + pattern[depth], texts, names);
+  }
+  for (fs::directory_iterator entry(at, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string own = entry->path().filename().string();
+    if (matches(pattern[depth], own)) add_matching(entry->path(), pattern, depth + 1, before + own, texts, names);
+  }
+}
+
+// Files of a folder, by their names below it; with `texts` all that are below a folder that matches, too.
+Names names_in_folder(const std::string& folder, const std::string& path, bool texts) {
+  Names names;
+  add_matching(folder, components(path), 0, "", texts, names);
+  return names;
+}
+
+bool entry_matches(const std::string& name, const std::vector<std::string>& pattern, bool texts) {
+  const auto parts = components(name);
+  if (parts.size() < pattern.size() || (parts.size() > pattern.size() && !texts)) return false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (!matches(pattern[i], parts[i])) return false;
+  }
+  return std::none_of(parts.begin() + static_cast<std::ptrdiff_t>(pattern.size()), parts.end(), is_hidden);
+}
+
+// The same of an archive. What is no file is left out where a pattern meets it, and kept where it is meant.
+Names names_in_archive(const std::string& archive, const std::string& path, bool texts) {
+  Names names;
+  const auto pattern = components(path);
+  const bool one = !texts && fixed_folders(pattern) == pattern.size();
+  for (const auto& entry : *archive_entries(archive)) {
+    if (entry.kind == ArchiveEntry::Kind::other && !one) continue;
+    if (!entry_matches(entry.name, pattern, texts)) continue;
+    if (!names.insert(entry.name).second) {
+      throw DataError({archive}, "it has two entries " + entry.name + "; which one is meant is not known");
+    }
+  }
+  return names;
+}
+
+// --- from a path of a task to the parts that are there
+
+Format format_of(Format form, const std::string& path) { return form == Format::by_name ? format_by_name(path) : form; }
+
+// With `.gz` behind it, or without.
+std::vector<std::string> with_gzip(const std::string& path, bool texts) {
+  if (texts) return {path};
+  return {path, path.ends_with(".gz") ? without(path, ".gz") : path + ".gz"};
+}
+
+std::string name_below(const std::string& name, std::size_t folders) {
+  const auto parts = components(name);
+  const std::size_t from = std::min(folders, parts.empty() ? 0 : parts.size() - 1);
+  return joined({parts.begin() + static_cast<std::ptrdiff_t>(from), parts.end()}, "/");
+}
+
+class Search {
+ public:
+  Search(const TextTask& task, const Files& form, const std::string& root)
+      : form_(form), texts_(form.format == Format::texts), bases_(bases(task, root)) {}
+
+  // What stands at a path, in the first form of it that is there.
+  std::vector<DataPart> at(const std::string& path) const;
+  // Every place that `at` looks at, in words.
+  std::string places(const std::string& path) const;
+
+ private:
+  std::vector<DataPart> given(const std::string& path) const;
+  std::vector<DataPart> in_folder(const std::string& folder, const std::string& path) const;
+  std::vector<DataPart> in_archive(const std::string& archive, const std::string& path) const;
+  std::vector<std::string> archives(const std::string& path) const;  // their names without ending
+
+  const Files& form_;
+  bool texts_;
+  std::vector<std::string> bases_;
+};
+
+std::vector<DataPart> Search::in_folder(const std::string& folder, const std::string& path) const {
+  std::vector<DataPart> parts;
+  const std::size_t fixed = fixed_folders(components(path));
+  for (const auto& name : names_in_folder(folder, path, texts_)) {
+    const std::string place = (fs::path(folder) / name).string();
+    parts.push_back({place, "", format_of(form_.format, place), texts_ ? name_below(name, fixed) : ""});
+  }
+  return parts;
+}
+
+std::vector<DataPart> Search::in_archive(const std::string& archive, const std::string& path) const {
+  const std::size_t slash = path.find('/');
+  const std::string stem = components(archive).back().substr(0, components(archive).back().find('.'));
+  std::vector<std::string> inside = {path, stem + "/" + path};
+  if (slash != std::string::npos && archives(path).front() == path.substr(0, slash))
+    inside.push_back(path.substr(slash + 1));
+  for (const auto& pattern : inside) {
+    for (const auto& form : with_gzip(pattern, texts_)) {
+      std::vector<DataPart> parts;
+      const std::size_t fixed = fixed_folders(components(form));
+      for (const auto& name : names_in_archive(archive, form, texts_)) {
+        parts.push_back({archive, name, format_of(form_.format, name), texts_ ? name_below(name, fixed) : ""});
+      }
+      if (!parts.empty()) return parts;
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> Search::archives(const std::string& path) const {
+  std::vector<std::string> names;
+  const std::size_t slash = path.find('/');
+  if (slash != std::string::npos) names.push_back(path.substr(0, slash));
+  for (const auto& name : form_.archives) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
+// A path that a user gave: a file, an archive with one file, or ARCHIVE:ENTRY.
+std::vector<DataPart> Search::given(const std::string& path) const {
+  if (texts_ || path.find('*') != std::string::npos) return in_folder("/", path.substr(1));
+  const std::string file = file_on_disk(path);
+  if (!is_file(file)) return {};
+  if (!is_archive(file)) return {{file, "", format_of(form_.format, file)}};
+  std::string wanted = file == path ? "" : path.substr(file.size() + 1);
+  std::vector<std::string> names;
+  for (const auto& entry : *archive_entries(file)) {
+    if (entry.name == wanted) return {{file, wanted, format_of(form_.format, wanted)}};
+    if (entry.kind == ArchiveEntry::Kind::file) names.push_back(entry.name);
+  }
+  if (wanted.empty() && names.size() == 1) return {{file, names.front(), format_of(form_.format, names.front())}};
+  const std::size_t count = names.size();
+  if (count > 5) names.resize(5);
+  throw DataError({file}, (wanted.empty() ? "an archive of several files; name one of them, as in " + file + ":ENTRY"
+                                          : "no entry '" + wanted + "' in this archive" + did_you_mean(wanted, names)) +
+                              " (it holds " + (names.empty() ? "none" : joined(names, ", ")) +
+                              (count > names.size() ? " and " + std::to_string(count - names.size()) + " more)" : ")"));
+}
+
+std::vector<DataPart> Search::at(const std::string& path) const {
+  if (fs::path(path).is_absolute()) return given(path);
+  for (const auto& form : with_gzip(path, texts_)) {
+    for (const auto& base : bases_) {
+      if (auto parts = in_folder(base, form); !parts.empty()) return parts;
+    }
+  }
+  for (const auto& base : bases_) {
+    for (const auto& name : archives(path)) {
+      for (const auto& ending : archive_endings()) {
+        const std::string archive = (fs::path(base) / (name + ending)).string();
+        if (!is_file(archive)) continue;
+        if (auto parts = in_archive(archive, path); !parts.empty()) return parts;
+      }
+    }
+  }
+  return {};
+}
+
+std::string Search::places(const std::string& path) const {
+  if (fs::path(path).is_absolute()) return path;
+  if (bases_.empty()) return "";
+  std::string text = (fs::path(bases_.front()) / path).string();
+  std::vector<std::string> also;
+  if (!texts_) also.push_back(path.ends_with(".gz") ? "without .gz" : "with .gz");
+  if (bases_.size() > 1) also.push_back("below " + fs::path(bases_.back()).filename().string() + "/");
+  const auto names = archives(path);
+  if (!names.empty()) also.push_back("in " + joined(names, ", ") + " (" + joined(archive_endings(), ", ") + ")");
+  return text + (also.empty() ? "" : "; " + joined(also, "; "));
+}
+
+// The form that a file which a user gave has by its ending, where that is another than the task's own.
+Files form_of_given(const TextTask& task, const Files& form, const std::string& path) {
+  const Format named = format_by_name(path);
+  if (!fs::path(path).is_absolute() || named == Format::none || form.format == Format::by_name ||
+      form.format == Format::texts || named == form.format) {
+    return form;
+  }
+  Files result{.format = named};
+  for (const auto& other : task.other_forms) {
+    if (other.format != named && other.format != Format::by_name) continue;
+    result.renamed = other.renamed;
+    break;
+  }
+  return result;
+}
+
+void search_form(const TextTask& task, const Files& form, const std::string& root, DataFiles& result) {
+  const Files::Split* split = find_split(form, result.split);
+  if (!split) return;
+  for (std::size_t i = 0; i < split->paths.size(); ++i) {
+    const Files meant = form_of_given(task, form, split->paths[i]);
+    const Search search(task, meant, root);
+    if (auto places = search.places(split->paths[i]); !places.empty()) result.tried.push_back(std::move(places));
+    if (result.found()) continue;
+    result.parts = search.at(split->paths[i]);
+    if (!result.found()) continue;
+    result.columns = meant.columns;
+    result.renamed = meant.renamed;
+    if (split->labels.empty()) continue;
+    const std::string& labels = split->labels[std::min(i, split->labels.size() - 1)];
+    const Search beside(task, meant, root);
+    result.labels = beside.at(labels);
+    if (!result.labels.empty()) continue;
+    throw DataError({result.parts.front().text()},
+                    "its labels are expected in a file beside it, which is not there: " + beside.places(labels));
+  }
+}
+
 }  // namespace
+
+Files::Format format_by_name(const std::string& path) {
+  const std::string ending = fs::path(without(path, ".gz")).extension().string();
+  if (ending == ".tsv") return Format::tsv;
+  if (ending == ".csv") return Format::csv;
+  if (ending == ".jsonl") return Format::jsonl;
+  if (ending == ".json") return Format::json;
+  if (ending == ".parquet") return Format::parquet;
+  return Format::none;
+}
+
+std::string file_on_disk(const std::string& given) {
+  if (is_file(given)) return given;
+  for (std::size_t colon = given.find(':'); colon != std::string::npos; colon = given.find(':', colon + 1)) {
+    const std::string path = given.substr(0, colon);
+    if (is_archive(path)) return path;
+  }
+  return given;
+}
 
 std::string DataPart::text() const { return entry.empty() ? path : path + ": " + entry; }
 
@@ -77,10 +356,13 @@ std::vector<std::string> DataFiles::paths() const {
   std::vector<std::string> all;
   for (const auto* list : {&parts, &labels}) {
     for (const auto& part : *list) {
-      if (std::find(all.begin(), all.end(), part.path) == all.end()) all.push_back(part.path);
+      if (all.empty() || all.back() != part.path) all.push_back(part.path);
     }
   }
-  return all;
+  std::vector<std::string> unique = all;
+  std::sort(unique.begin(), unique.end());
+  unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
+  return unique;
 }
 
 bool names_files(const TextTask& task, const std::string& split) {
@@ -90,23 +372,8 @@ bool names_files(const TextTask& task, const std::string& split) {
 
 DataFiles find_files(const TextTask& task, const std::string& split, const std::string& root) {
   DataFiles result{.split = split};
-  for (const auto& form : forms_of(task)) {
-    const Files::Split* named = find_split(form, split);
-    if (!named) continue;
-    search(task, form, *named, root, result);
-    if (!result.found()) continue;
-    result.columns = form.columns;
-    result.renamed = form.renamed;
-    break;
-  }
+  for (const auto& form : forms_of(task)) search_form(task, form, root, result);
   return result;
-}
-
-void visit_rows(const DataFiles& files, const RowSink& sink) {
-  for (const auto& part : files.parts) {
-    FileBytes bytes(part.path);
-    visit_rows(part.format, bytes, part.text(), files.columns, sink);
-  }
 }
 
 std::string missing_files(const TextTask& task, const std::vector<DataFiles>& missing, const std::string& root) {

@@ -38,6 +38,12 @@ struct DataFiles {
 // broken or not to be trusted.
 DataFiles find_files(const TextTask& task, const std::string& split, const std::string& root);
 
+// What a file's ending says, `.gz` behind it or not; none where it says nothing.
+Files::Format format_by_name(const std::string& path);
+
+// The file of a path that a user gave: the archive of "ARCHIVE.zip:ENTRY", else the path itself.
+std::string file_on_disk(const std::string& given);
+
 // Whether a task says where the files of a split are, found or not.
 bool names_files(const TextTask& task, const std::string& split);
 

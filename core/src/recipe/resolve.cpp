@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <boost/filesystem.hpp>
 
+#include "data/data_files.h"
 #include "recipe/change.h"
 #include "recipe/resolver.h"
 #include "recipe/words.h"
@@ -76,8 +77,8 @@ void Resolver::check_data_files() {
     for (const auto& [split, path] : splits.members()) {
       if (!path.is_text())
         problems_.add(path.origin, "'files': found " + found_text(path) + ", expected a path");
-      else if (!is_folder_or_file(absolute_path(path.text(), path.origin)))
-        problems_.add(path.origin, "'files': no file '" + absolute_path(path.text(), path.origin) + "'");
+      else if (const auto file = file_on_disk(absolute_path(path.text(), path.origin)); !is_folder_or_file(file))
+        problems_.add(path.origin, "'files': no file '" + file + "'");
     }
   }
 }

@@ -1,9 +1,10 @@
 #include "sdk/json_rows.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <iterator>
 #include <memory>
-#include <optional>
+#include <utility>
 
 #include "sdk/json_tree.h"
 
@@ -20,7 +21,7 @@ std::string reason_of(const Error& error) {
   return reason;
 }
 
-Row row_of_line(std::string_view text, const std::string& name, int line) {
+Value row_of_line(std::string_view text, const std::string& name, int line) {
   JsonTree tree({name, line}, text);
   try {
     json::sax_parse(text.begin(), text.end(), &tree);
@@ -31,32 +32,31 @@ Row row_of_line(std::string_view text, const std::string& name, int line) {
   if (!value.is_map()) {
     throw DataError({name, line}, std::string("one JSON object a line is expected, not a ") + value.type_name());
   }
-  return Row(std::move(value));
+  return value;
 }
 
 // MRQA's files begin with a line that is no row.
-bool is_header(const Row& row) {
-  const auto& members = row.fields().members();
-  return members.size() == 1 && members.front().first == "header";
+bool is_header(std::string_view line, const std::string& name) {
+  if (line.find("\"header\"") == std::string_view::npos) return false;
+  try {
+    const Value row = row_of_line(line, name, 1);
+    return row.members().size() == 1 && row.find("header");
+  } catch (const DataError&) {
+    return false;
+  }
 }
 
 }  // namespace
 
 void visit_json_lines(ByteSource& bytes, const std::string& name, const RowSink& sink) {
   Lines lines(bytes, name);
-  bool first = true;
   for (std::string_view line; lines.next(line);) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    std::optional<Row> row;
-    try {
+    if (lines.number() == 1 && is_header(line, name)) continue;
+    hand_out(sink, [&] {
       require_utf8(line, name, lines.number());
-      row.emplace(row_of_line(line, name, lines.number()));
-    } catch (const DataError& error) {
-      if (!sink.bad) throw;
-      sink.bad(error);
-    }
-    if (row && !(first && is_header(*row))) sink.row(std::move(*row));
-    first = false;
+      return row_of_line(line, name, lines.number());
+    });
   }
 }
 
@@ -194,11 +194,8 @@ class DocumentRows final : public nlohmann::json_sax<json> {
   void finish() {
     Value value = tree_->take();
     tree_.reset();
-    if (value.is_map()) {
-      sink_.row(Row(std::move(value)));
-    } else {
-      bad(std::string("one JSON object a row is expected, not a ") + value.type_name());
-    }
+    if (!value.is_map()) return bad(std::string("one JSON object a row is expected, not a ") + value.type_name());
+    hand_out(sink_, [&] { return std::move(value); });
   }
   void bad(const std::string& message) {
     const DataError error(here(), message);
@@ -216,9 +213,7 @@ class DocumentRows final : public nlohmann::json_sax<json> {
   bool found_ = false;
 };
 
-}  // namespace
-
-void visit_json_document(ByteSource& bytes, const std::string& name, const RowSink& sink) {
+void visit_document(ByteSource& bytes, const std::string& name, const RowSink& sink) {
   Characters characters(bytes);
   DocumentRows rows(name, characters, sink);
   try {
@@ -229,6 +224,59 @@ void visit_json_document(ByteSource& bytes, const std::string& name, const RowSi
   if (rows.found()) return;
   throw DataError({name},
                   "no rows: a JSON document is expected whose outermost list, or outermost map's \"data\", holds them");
+}
+
+// Bytes whose beginning can be looked at before they are read.
+class BegunBytes final : public ByteSource {
+ public:
+  explicit BegunBytes(ByteSource& bytes) : bytes_(bytes) {
+    constexpr std::size_t enough = std::size_t{1} << 20;
+    for (std::string_view chunk = bytes_.next(); !chunk.empty(); chunk = bytes_.next()) {
+      beginning_ += chunk;
+      if (beginning_.size() >= enough) break;
+    }
+  }
+  const std::string& beginning() const { return beginning_; }
+  std::string_view next() override {
+    if (std::exchange(read_, true) || beginning_.empty()) return bytes_.next();
+    return beginning_;
+  }
+
+ private:
+  ByteSource& bytes_;
+  std::string beginning_;
+  bool read_ = false;
+};
+
+// Whether a first line is a whole object, and more follows it.
+bool is_json_lines(std::string_view text) {
+  std::size_t at = text.find_first_not_of(" \t\r\n");
+  if (at == std::string_view::npos || text[at] != '{') return false;
+  bool in_string = false;
+  for (int depth = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '\n') return false;
+    if (in_string && c == '\\') {
+      ++at;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '{' || c == '[')) {
+      ++depth;
+    } else if (!in_string && (c == '}' || c == ']') && --depth == 0) {
+      break;
+    }
+  }
+  const std::string_view rest = text.substr(std::min(at + 1, text.size()));
+  const std::size_t more = rest.find_first_not_of(" \t\r\n");
+  return more != std::string_view::npos && rest.substr(0, more).find('\n') != std::string_view::npos;
+}
+
+}  // namespace
+
+void visit_json(ByteSource& bytes, const std::string& name, const RowSink& sink) {
+  BegunBytes begun(bytes);
+  if (is_json_lines(begun.beginning())) return visit_json_lines(begun, name, sink);
+  visit_document(begun, name, sink);
 }
 
 }  // namespace atp

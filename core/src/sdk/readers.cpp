@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <optional>
 #include <utility>
 
 #include "atp/words.h"
@@ -22,20 +21,6 @@ constexpr std::size_t longest_record = std::size_t{1} << 28;  // no row is meant
                                     " MiB; is this a file of text with one record a line?");
 }
 
-// A row that `make` makes goes to the sink, or what it throws does. What the sink itself throws is not caught.
-template <class Make>
-void hand_out(const RowSink& sink, const Make& make) {
-  std::optional<Row> row;
-  try {
-    row.emplace(make());
-  } catch (const DataError& error) {
-    if (!sink.bad) throw;
-    sink.bad(error);
-    return;
-  }
-  sink.row(std::move(*row));
-}
-
 // A table's columns, and the rows made from their names.
 class Table {
  public:
@@ -45,7 +30,7 @@ class Table {
   bool has_columns() const { return !columns_.empty(); }
   std::size_t columns() const { return columns_.size(); }
   void take_header(std::vector<std::string> names, int line);
-  Row row(std::vector<std::string>& fields, int line) const;
+  Value row(std::vector<std::string>& fields, int line) const;
 
  private:
   const std::string& name_;
@@ -66,7 +51,7 @@ void Table::take_header(std::vector<std::string> names, int line) {
   columns_ = std::move(names);
 }
 
-Row Table::row(std::vector<std::string>& fields, int line) const {
+Value Table::row(std::vector<std::string>& fields, int line) const {
   if (fields.size() != columns_.size()) {
     const bool few = fields.size() < columns_.size();
     throw DataError({name_, line}, std::string(few ? "too few fields: " : "too many fields: ") +
@@ -78,7 +63,7 @@ Row Table::row(std::vector<std::string>& fields, int line) const {
   for (std::size_t i = 0; i < fields.size(); ++i) members.emplace_back(columns_[i], Value(std::move(fields[i])));
   Value row(std::move(members));
   row.origin = {name_, line};
-  return Row(std::move(row));
+  return row;
 }
 
 std::vector<std::string> split_at_tabs(std::string_view record, std::size_t expected) {
@@ -375,7 +360,7 @@ void visit_rows(Files::Format format, ByteSource& bytes, const std::string& name
       return visit_json_lines(bytes, name, sink);
     case Files::Format::json: {
       Unmarked unmarked(bytes);
-      return visit_json_document(unmarked, name, sink);
+      return visit_json(unmarked, name, sink);
     }
     case Files::Format::none:
     case Files::Format::parquet:

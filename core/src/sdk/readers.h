@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "atp/error.h"
@@ -17,9 +18,26 @@ namespace atp {
 struct RowSink {
   std::function<void(Row row)> row;
   std::function<void(const DataError& error)> bad = {};
+  std::function<void(Value& fields)> complete = {};  // changes a row's fields before it is handed out
 };
 
-// The rows of a file of text, whose name stands in every row's origin. `columns` as in Files. tsv, csv, jsonl or json.
+// A row of the fields that `make` makes, or the DataError that it throws. What the sink's functions throw is not
+// caught.
+template <class Make>
+void hand_out(const RowSink& sink, const Make& make) {
+  Value fields;
+  try {
+    fields = make();
+  } catch (const DataError& error) {
+    if (!sink.bad) throw;
+    return sink.bad(error);
+  }
+  if (sink.complete) sink.complete(fields);
+  sink.row(Row(std::move(fields)));
+}
+
+// The rows of a file of text, whose name stands in every row's origin. `columns` as in Files. tsv, csv, jsonl or json
+// (where one object a line is read as such).
 ATP_EXPORT void visit_rows(Files::Format format, ByteSource& bytes, const std::string& name,
                            const std::vector<std::string>& columns, const RowSink& sink);
 

@@ -1,6 +1,7 @@
+#include "sdk/readers.h"
+
 #include <doctest/doctest.h>
 
-#include "atp/task.h"
 #include "sdk/utf8.h"
 #include "tests/unit/data/fixture.h"
 
@@ -142,4 +143,129 @@ TEST_CASE("paths of one split that are said apart are tried in that order") {
   const auto files = tsv({{"train", "a.tsv"}, {"dev", "b.tsv"}, {"train", "c.tsv"}});
   REQUIRE(files.splits.size() == 2);
   CHECK(files.splits[0].paths == std::vector<std::string>{"a.tsv", "c.tsv"});
+}
+
+namespace {
+
+// Hands out so many bytes at a time.
+class Drops final : public ByteSource {
+ public:
+  Drops(std::string_view text, std::size_t size) : text_(text), size_(size) {}
+  std::string_view next() override {
+    const std::string_view drop = text_.substr(0, size_);
+    text_.remove_prefix(drop.size());
+    kept_ = drop;  // what was handed out before is gone
+    return kept_;
+  }
+
+ private:
+  std::string_view text_;
+  std::size_t size_;
+  std::string kept_;
+};
+
+// All rows as JSON with their lines, and the messages of the bad ones.
+std::vector<std::string> told(Files::Format format, std::string_view text, std::size_t chunk,
+                              const std::vector<std::string>& columns = {}) {
+  std::vector<std::string> result;
+  const auto line = [](int number) { return std::to_string(number) + " "; };
+  Drops bytes(text, chunk);
+  visit_rows(format, bytes, "f", columns,
+             {[&](const Row& row) { result.push_back(line(row.origin().line) + to_json(row.fields())); },
+              [&](const DataError& error) { result.push_back(std::string("bad ") + error.what()); }});
+  return result;
+}
+
+// The same, and that it does not depend on how the bytes come.
+std::vector<std::string> told(Files::Format format, std::string_view text,
+                              const std::vector<std::string>& columns = {}) {
+  const auto whole = told(format, text, text.size() + 1, columns);
+  for (const std::size_t chunk : {1, 2, 3, 7, 64}) CHECK(told(format, text, chunk, columns) == whole);
+  return whole;
+}
+
+using Told = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a row that cannot be used is handed to `bad` with its line, and reading goes on") {
+  CHECK(
+      told(tsv_form,
+           "\xef\xbb\xbf"
+           "a\tb\r\n1\t2\r\n3\r\n4\t5\t6\n\n7\t\xff\n8\t9") ==
+      Told{"2 {\"a\": \"1\", \"b\": \"2\"}", "bad f:3: too few fields: 1 found, 2 expected (by the header: a, b)",
+           "bad f:4: too many fields: 3 found, 2 expected (by the header: a, b)",
+           "bad f:5: too few fields: 1 found, 2 expected (by the header: a, b)",
+           "bad f:6: invalid UTF-8: byte 0xff, number 3 of the line; expected UTF-8 text (a Latin-1 file is converted "
+           "by: iconv -f latin1 -t utf-8)",
+           "7 {\"a\": \"8\", \"b\": \"9\"}"});
+  const auto lines = told(jsonl_form, "{\"a\": 1}\n{\"a\":\n\n[2]\n{\"a\": 3}");
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[0] == "1 {\"a\": 1}");
+  CHECK(has(lines[1], "bad f:2:6: not JSON: the text ends too early"));
+  CHECK(lines[2] == "bad f:4: one JSON object a line is expected, not a list");
+  CHECK(lines[3] == "5 {\"a\": 3}");
+  const auto csv = told(csv_form, "\xef\xbb\xbf\"a\",b\r\n\"1\"x,2\n3,4,5\n\"6\n6\",\"\xff\"\n7,8\n");
+  REQUIRE(csv.size() == 4);
+  CHECK(has(csv[0], "bad f:2: 'x' after a closing quote"));
+  CHECK(has(csv[1], "bad f:3: too many fields: 3 found, 2 expected"));
+  CHECK(has(csv[2], "bad f:5: invalid UTF-8: byte 0xff, number 1 of the field"));
+  CHECK(csv[3] == "6 {\"a\": \"7\", \"b\": \"8\"}");
+}
+
+TEST_CASE("what makes the rest of a file unreadable is thrown, bad rows allowed or not") {
+  CHECK(has(test::message<DataError>([] { told(csv_form, "a,b\n1,\"2\n3,4\n", 2); }), "f:2: a field in quotes"));
+  CHECK(has(test::message<DataError>([] { told(tsv_form, "a\ta\n", 2); }), "f:1: the header names column 'a' twice"));
+  CHECK(has(test::message<DataError>([] { told(csv_form, "a,\xff\n1,2\n", 2); }), "f:1: invalid UTF-8"));
+}
+
+TEST_CASE("what the taker of a row throws is not taken for the row's fault") {
+  TextBytes bytes("a\n1\n");
+  bool told_bad = false;
+  const RowSink sink{[](const Row& row) { throw DataError(row.origin(), "mine"); },
+                     [&](const DataError&) { told_bad = true; }};
+  CHECK_THROWS_AS(visit_rows(tsv_form, bytes, "f", {}, sink), DataError);
+  CHECK(!told_bad);
+}
+
+TEST_CASE("CSV: carriage returns, blank lines and doubled quotes, however the bytes come") {
+  CHECK(told(csv_form, "a,b\r\n\r\n\n\"x\"\"y\r\nz\",\"\"\r\n\rp\rq,r\n") ==
+        Told{"4 {\"a\": \"x\\\"y\\r\\nz\", \"b\": \"\"}", "6 {\"a\": \"\\rp\\rq\", \"b\": \"r\"}"});
+  // Yelp's: every field in quotes, quotes doubled, a line feed as two characters.
+  CHECK(told(csv_form, "\"1\",\"so \"\"good\"\"\\n\\nnot, though\"\n", {"label", "text"}) ==
+        Told{"1 {\"label\": \"1\", \"text\": \"so \\\"good\\\"\\\\n\\\\nnot, though\"}"});
+}
+
+TEST_CASE("TSV: a blank line in a file of one column is an empty text; at its end it is nothing") {
+  CHECK(told(tsv_form, "one\n\n\nfour\n\n", {"t"}) ==
+        Told{"1 {\"t\": \"one\"}", "2 {\"t\": \"\"}", "3 {\"t\": \"\"}", "4 {\"t\": \"four\"}"});
+}
+
+TEST_CASE("JSON Lines: MRQA's header is no row, and only the first line can be one") {
+  CHECK(told(jsonl_form, "{\"header\": {\"dataset\": \"X\"}}\n{\"q\": 1}\n{\"header\": 2}\n") ==
+        Told{"2 {\"q\": 1}", "3 {\"header\": 2}"});
+  CHECK(told(jsonl_form, "{\"header\": 1, \"q\": 2}\n") == Told{"1 {\"header\": 1, \"q\": 2}"});
+}
+
+TEST_CASE("JSON: rows are the items of the outermost list, or of \"data\", and know their lines") {
+  constexpr auto json_form = Files::Format::json;
+  CHECK(told(json_form, "\xef\xbb\xbf[\n {\"a\": 1},\r\n\n {\"b\": [{\"c\": [1, 2]}]}, 5, [6]\n]\n") ==
+        Told{"2 {\"a\": 1}", "4 {\"b\": [{\"c\": [1, 2]}]}",
+             "bad f:4: one JSON object a row is expected, not a integer",
+             "bad f:4: one JSON object a row is expected, not a list"});
+  CHECK(
+      told(json_form, "{\"version\": \"1.1\", \"x\": {\"data\": [{\"a\": 0}]}, \"data\": [{\"a\": 1}], \"y\": [{}]}") ==
+      Told{"1 {\"a\": 1}"});
+  CHECK(told(json_form, "[]").empty());
+  CHECK(has(test::message<DataError>([] { told(json_form, "{\"a\": [{}]}", 3); }), "f: no rows: a JSON document"));
+  CHECK(has(test::message<DataError>([] { told(json_form, "[{\"a\": 1},\n{\"a\": }]", 3); }), "f:2: not JSON"));
+  CHECK(has(test::message<DataError>([] { told(json_form, "[{\"a\": 1, \"a\": 2}]", 3); }), "f:1: two keys 'a'"));
+  CHECK(has(test::message<DataError>([] { told(json_form, std::string(300, '['), 3); }), "more than 200 levels"));
+  CHECK(has(test::message<DataError>([] { told(json_form, "[" + std::string(300, '{'), 3); }), "f:1: not JSON"));
+}
+
+TEST_CASE("JSON: one object a line under a document's name is read as such") {
+  constexpr auto json_form = Files::Format::json;
+  CHECK(told(json_form, "{\"a\": \"}\\\"\"}\n{\"a\": 2}\n") == Told{"1 {\"a\": \"}\\\"\"}", "2 {\"a\": 2}"});
+  CHECK(told(json_form, "{\"data\": [{\"a\": 1}]}\n") == Told{"1 {\"a\": 1}"});
 }

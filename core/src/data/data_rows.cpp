@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "atp/error.h"
+#include "data/archive.h"
+#include "data/data_files.h"
+#include "data/gzip.h"
+#include "data/spill_file.h"
+
+// The rows of the files that data_files.cpp found.
+namespace atp {
+
+namespace {
+
+using Format = Files::Format;
+constexpr std::size_t longest_text = std::size_t{1} << 28;  // a row of a folder of texts is in memory
+
+// Bytes of somebody else.
+class Borrowed final : public ByteSource {
+ public:
+  explicit Borrowed(ByteSource& bytes) : bytes_(bytes) {}
+  std::string_view next() override { return bytes_.next(); }
+
+ private:
+  ByteSource& bytes_;
+};
+
+using PartVisitor = std::function<void(const DataPart& part, ByteSource& bytes)>;
+
+void visit_unpacked(const DataPart& part, ByteSource& bytes, const PartVisitor& visit) {
+  if (part.format == Format::texts || !(part.entry.empty() ? part.path : part.entry).ends_with(".gz")) {
+    return visit(part, bytes);
+  }
+  GzipBytes unpacked(std::make_unique<Borrowed>(bytes), part.text());
+  visit(part, unpacked);
+}
+
+// Each part's bytes; parts of one archive that follow each other are read in one pass over it.
+void visit_parts(const std::vector<DataPart>& parts, const PartVisitor& visit) {
+  for (auto part = parts.begin(); part != parts.end();) {
+    const auto first = part;
+    if (part->entry.empty()) {
+      FileBytes bytes(part++->path);
+      visit_unpacked(*first, bytes, visit);
+      continue;
+    }
+    std::vector<std::string> names;
+    for (; part != parts.end() && part->path == first->path && !part->entry.empty(); ++part) {
+      names.push_back(part->entry);
+    }
+    visit_entries(first->path, names, [&](std::size_t index, ByteSource& bytes) {
+      visit_unpacked(*(first + static_cast<std::ptrdiff_t>(index)), bytes, visit);
+    });
+  }
+}
+
+Value text_row(const DataPart& part, ByteSource& bytes) {
+  const std::string place = part.text();
+  std::string text;
+  for (std::string_view chunk = bytes.next(); !chunk.empty(); chunk = bytes.next()) {
+    text += chunk;
+    if (text.size() > longest_text) {
+      throw DataError({place}, "longer than " + std::to_string(longest_text >> 20) + " MiB; one text is expected");
+    }
+  }
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  require_utf8(text, place, 1);
+  Value row(Value::Map{{"name", Value(part.name)}, {"text", Value(std::move(text))}});
+  row.origin = {place};
+  return row;
+}
+
+// Labels of files beside the rows', one a line; put by in a file without a name, as they may come out of an archive.
+class LabelLines {
+ public:
+  explicit LabelLines(const std::vector<DataPart>& parts) {
+    for (const auto& part : parts) name_ += (name_.empty() ? "" : ", ") + part.text();
+    SpillFile::Piece all;
+    visit_parts(parts, [&](const DataPart&, ByteSource& bytes) { all.end = file_.append(bytes).end; });
+    bytes_.emplace(file_, all);
+    lines_.emplace(*bytes_, name_);
+  }
+
+  // The next row's.
+  std::string next() {
+    std::string_view line;
+    if (!lines_->next(line)) {
+      throw DataError({name_}, "fewer labels than rows: " + std::to_string(lines_->number()) +
+                                   " lines, and there are more rows; one label a row is expected");
+    }
+    require_utf8(line, name_, lines_->number());
+    return std::string(line);
+  }
+  void require_end() {
+    for (std::string_view line; lines_->next(line);) {
+      if (line.empty()) continue;
+      throw DataError({name_, lines_->number()},
+                      "more labels than rows: a label stands here, and there is no row for it; one label a row is "
+                      "expected");
+    }
+  }
+
+ private:
+  SpillFile file_;
+  std::string name_;
+  std::optional<SpilledBytes> bytes_;
+  std::optional<Lines> lines_;
+};
+
+// A column's name in this form becomes what the task calls it; where that is there already, nothing is done.
+void rename(Value& fields, const std::vector<std::pair<std::string, std::string>>& renamed) {
+  std::vector<std::pair<std::string*, const std::string*>> changes;
+  for (const auto& [from, to] : renamed) {
+    for (auto& member : fields.members()) {
+      if (member.first == from) changes.emplace_back(&member.first, &to);
+    }
+  }
+  for (const auto& [name, to] : changes) {
+    const Value* there = fields.find(*to);
+    const bool stays = there && std::none_of(changes.begin(), changes.end(),
+                                             [&, wanted = to](const auto& change) { return *change.first == *wanted; });
+    if (!stays) *name = *to;
+  }
+}
+
+}  // namespace
+
+void visit_rows(const DataFiles& files, const RowSink& sink) {
+  std::optional<LabelLines> labels;
+  if (!files.labels.empty()) labels.emplace(files.labels);
+  RowSink inner = sink;
+  if (labels || !files.renamed.empty()) {
+    inner.complete = [&](Value& fields) {
+      if (labels) fields.set("label", labels->next());
+      rename(fields, files.renamed);
+    };
+  }
+  if (labels && sink.bad) {
+    inner.bad = [&](const DataError& error) {
+      labels->next();
+      sink.bad(error);
+    };
+  }
+  visit_parts(files.parts, [&](const DataPart& part, ByteSource& bytes) {
+    if (part.format == Format::texts) return hand_out(inner, [&] { return text_row(part, bytes); });
+    visit_rows(part.format, bytes, part.text(), files.columns, inner);
+  });
+  if (labels) labels->require_end();
+}
+
+}  // namespace atp
