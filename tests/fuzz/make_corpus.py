@@ -149,6 +149,23 @@ def torch_save_files():
             "old-form": bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")}
 
 
+def npy(header, data=b"", version=1):
+    text = header.encode()
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text)) + text + data
+
+
+def npy_files():
+    header = "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }   \n"
+    floats = header % ("<f4", False, (2, 3))
+    return {"floats": npy(floats, bytes(24)), "version-2": npy(floats, bytes(24), 2),
+            "fortran": npy(header % ("<f8", True, (2, 3)), bytes(48)), "scalar": npy(header % ("|u1", False, ()), b"\1"),
+            "one": npy(header % ("<i8", False, (1,)), bytes(8)), "empty-array": npy(header % ("<f2", False, (0, 4))),
+            "cut": npy(floats, bytes(23)), "big-endian": npy(header % (">f4", False, (1,)), bytes(4)),
+            "objects": npy(header % ("|O", False, (1,)), b"x"), "huge": npy(header % ("<f8", False, (2**40, 2**40))),
+            "structure": npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", bytes(4)),
+            "no-header": b"\x93NUMPY\1\0\xff\xff"}
+
+
 def config_files():
     first = {"model_type": "t5", "vocab_size": 128, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_heads": 2,
              "num_layers": 2}
@@ -168,6 +185,7 @@ def main():
     write("safetensors", safetensors_files())
     write("torch_save", torch_save_files())
     write("pickle", pickles())
+    write("npy", npy_files())
     write("t5_config", config_files())
 
 

@@ -11,8 +11,8 @@
 
 #include "atp/export.h"
 
-// Files of tensors: safetensors, which atp writes too, and what torch.save writes (.bin, .pt), told apart by their
-// first bytes. Part of the installed SDK (component core), as backbones outside the tree read checkpoints too.
+// Files of tensors: safetensors, which atp writes too, what torch.save writes (.bin, .pt), and numpy's .npy, told apart
+// by their first bytes. Part of the installed SDK (component core), as backbones outside the tree read checkpoints too.
 namespace atp {
 
 // A file of tensors, memory-mapped. Opening it checks all of it against the file's size before anything is allocated,

@@ -157,7 +157,7 @@ TensorFileContents read_safetensors(const std::string& path, std::string_view by
   if (length > bytes.size() - length_bytes)
     fail(path, "the header should take " + std::to_string(length) + " bytes, the file has " +
                    std::to_string(bytes.size() - length_bytes) +
-                   " after its length: cut short, or neither a safetensors file nor one by torch.save");
+                   " after its length: cut short, or no file of tensors (safetensors, torch.save, .npy)");
   if (length > largest_header)
     fail(path, "the header should take " + std::to_string(length) + " bytes; expected " +
                    std::to_string(largest_header) + " at most");

@@ -59,7 +59,9 @@ TensorFile::TensorFile(const std::string& path) : path_(path), map_(std::make_sh
   if (bytes.starts_with("version https://git-lfs"))
     throw FormatError(Origin{path, 0, 0},
                       "a Git LFS pointer, not the file that it stands for; 'git lfs pull' in the folder fetches that");
-  auto contents = is_torch_save(bytes) ? read_torch_save(path, bytes) : read_safetensors(path, bytes);
+  auto contents = is_torch_save(bytes) ? read_torch_save(path, bytes)
+                  : is_npy(bytes)      ? read_npy(path, bytes)
+                                       : read_safetensors(path, bytes);
   entries_ = std::move(contents.entries);
   metadata_ = std::move(contents.metadata);
   std::sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) { return a.name < b.name; });

@@ -17,7 +17,9 @@ struct TensorFileContents {
 
 TensorFileContents read_safetensors(const std::string& path, std::string_view bytes);
 TensorFileContents read_torch_save(const std::string& path, std::string_view bytes);
+TensorFileContents read_npy(const std::string& path, std::string_view bytes);
 bool is_torch_save(std::string_view bytes);  // of this form, or of the one that torch wrote before 1.6
+bool is_npy(std::string_view bytes);
 
 // The strides of a tensor that lies in one piece, row by row.
 std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape);

@@ -162,7 +162,7 @@ TEST_CASE("every bad file has its message") {
   const std::string x = R"("dtype":"F32","shape":[2],"data_offsets":[0,8])";
   const std::tuple<const char*, std::string, const char*> cases[] = {
       {"header beyond the file", with_length("{}", 1000), "the header should take 1000 bytes, the file has 2"},
-      {"absurd header", with_length("{}", ~0ull), "cut short, or neither a safetensors file"},
+      {"absurd header", with_length("{}", ~0ull), "cut short, or no file of tensors"},
       {"pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "'git lfs pull' in the folder"},
       {"not JSON", file_of("{\"x\":", 0), "not JSON"},
       {"not a map", file_of("[1]", 0), "the header is a list; expected a map"},
