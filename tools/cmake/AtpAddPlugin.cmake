@@ -3,8 +3,12 @@
 # Builds lib<NAME>.so, a plugin that offers NAMES of KIND (backbone, task, metric, combiner, method). A library of several
 # kinds repeats the pair: KIND task NAMES a b KIND metric NAMES c. Writes the descriptor and the stamp that the host reads
 # from the file before loading it; nothing but these two is exported, and a symbol that no library has is an error of the
-# linker. Tasks and metrics link atp::sdk alone; the other kinds need atp::core, and with it
-# libtorch.
+# linker. Tasks and metrics link atp::sdk alone; the other kinds need atp::core, and with it libtorch.
+#
+# atp_add_plugin_test(NAME SOURCES file...)
+#
+# A program of the plugin's objects and a test's sources (atp/testing.h), which link what the plugin links, and the test
+# NAME that runs it.
 function(atp_add_plugin plugin)
   set(kinds)
   set(sources)
@@ -93,6 +97,20 @@ function(atp_add_plugin plugin)
     # The program that loads it has atp's libraries loaded already: no path of this installation stays in the plugin.
     set_target_properties(${plugin} PROPERTIES BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "")
   endif()
+endfunction()
+
+function(atp_add_plugin_test plugin)
+  cmake_parse_arguments(PARSE_ARGV 1 test "" "" "SOURCES")
+  if(NOT TARGET ${plugin} OR NOT test_SOURCES OR test_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "atp_add_plugin_test(${plugin}): the name of a plugin that atp_add_plugin made, and its test's SOURCES")
+  endif()
+  add_executable(${plugin}_test ${test_SOURCES} $<TARGET_OBJECTS:${plugin}>)
+  target_compile_features(${plugin}_test PRIVATE cxx_std_20)
+  target_compile_definitions(${plugin}_test PRIVATE ATP_PLUGINS="${atp_PREFIX}/lib/atp/plugins")
+  target_link_libraries(${plugin}_test PRIVATE $<TARGET_PROPERTY:${plugin},LINK_LIBRARIES> ${CMAKE_DL_LIBS})
+  add_test(NAME ${plugin} COMMAND ${plugin}_test)
+  # Tensors of tests are tiny: two threads that wait for each other take ten times as long as one.
+  set_tests_properties(${plugin} PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1;ATP_PLUGIN_PATH=$<TARGET_FILE_DIR:${plugin}>")
 endfunction()
 
 if(NOT DEFINED ATP_PLUGIN_TEMPLATE)

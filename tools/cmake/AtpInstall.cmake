@@ -11,6 +11,16 @@ install(TARGETS atp_sdk EXPORT atp_sdk LIBRARY DESTINATION lib)
 install(TARGETS atp_core EXPORT atp_core LIBRARY DESTINATION lib)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/core/include/atp" DESTINATION include FILES_MATCHING PATTERN "*.h")
 
+# As the stamp of a plugin spells it; a plugin that is built with another one is refused while it is compiled.
+include(CheckCXXSourceCompiles)
+check_cxx_source_compiles("#include <version>\n#ifndef _LIBCPP_VERSION\n#error\n#endif\nint main() {}" ATP_HAS_LIBCXX)
+check_cxx_source_compiles("#include <version>\n#if !_GLIBCXX_USE_CXX11_ABI\n#error\n#endif\nint main() {}" ATP_HAS_CXX11_ABI)
+set(ATP_STANDARD_LIBRARY "libstdc++/cxx11=0")
+if(ATP_HAS_LIBCXX)
+  set(ATP_STANDARD_LIBRARY "libc++")
+elseif(ATP_HAS_CXX11_ABI)
+  set(ATP_STANDARD_LIBRARY "libstdc++/cxx11=1")
+endif()
 install(EXPORT atp_sdk FILE atpSdkTargets.cmake NAMESPACE atp:: DESTINATION ${package_folder})
 install(EXPORT atp_core FILE atpCoreTargets.cmake NAMESPACE atp:: DESTINATION ${package_folder})
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/atpConfig.cmake.in" "${PROJECT_BINARY_DIR}/package/atpConfig.cmake"

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <boost/algorithm/string/predicate.hpp>
 #include <boost/dll/runtime_symbol_info.hpp>
 #include <boost/filesystem.hpp>
 #include <cstdlib>
@@ -18,7 +19,9 @@ namespace {
 
 namespace fs = boost::filesystem;
 
-constexpr const char* get_one = "tools/setup fetches a fitting one; --libtorch DIR or $ATP_LIBTORCH names another";
+constexpr const char* get_one =
+    "tools/setup fetches a fitting one, and so does pip install torch==" ATP_LIBTORCH_VERSION
+    "; --libtorch DIR or $ATP_LIBTORCH names another";
 
 std::string libtorch_message(const std::string& what, const std::string& file, const std::string& said_by,
                              const std::string& why, const std::string& fix) {
@@ -61,6 +64,16 @@ std::optional<std::string> version_of(const fs::path& folder) {
   return std::nullopt;
 }
 
+// The torch folder that pip or conda put into an environment; empty where there is none.
+fs::path installed_by_python(const fs::path& environment) {
+  boost::system::error_code error;
+  for (fs::directory_iterator entry(environment / "lib", error), end; !error && entry != end; entry.increment(error))
+    if (boost::starts_with(entry->path().filename().string(), "python"))
+      if (auto folder = entry->path() / "site-packages" / "torch"; is_file(folder / "lib" / "libtorch_cpu.so"))
+        return folder;
+  return {};
+}
+
 // The folder with lib/libtorch_cpu.so that `said` means; empty where there is none.
 fs::path torch_folder(const fs::path& said) {
   auto base = fs::absolute(said).lexically_normal();
@@ -68,7 +81,7 @@ fs::path torch_folder(const fs::path& said) {
   for (const auto& folder : {base, base / "torch", base / "libtorch"})
     if (is_file(folder / "lib" / "libtorch_cpu.so")) return folder;
   if (base.filename() == "lib" && is_file(base / "libtorch_cpu.so")) return base.parent_path();
-  return {};
+  return installed_by_python(base);
 }
 
 // Loads a library for good. Gives what the loader said against it; empty where all is well.
@@ -104,7 +117,8 @@ LibTorchCopy find_libtorch(const LibTorchSettings& settings) {
   const auto folder = torch_folder(copy.folder);
   if (folder.empty())
     throw PluginError(libtorch_message("no libtorch", copy.folder, copy.said_by,
-                                       "there is no lib/libtorch_cpu.so in it, nor in torch/ or libtorch/ below it",
+                                       "there is no lib/libtorch_cpu.so in it, nor in torch/, libtorch/ or "
+                                       "lib/python*/site-packages/torch/ below it",
                                        get_one));
   copy.folder = folder.string();
   const auto version = version_of(folder);

@@ -26,8 +26,8 @@ struct LibTorchSettings {
 };
 
 // The first that is said of --libtorch, $ATP_LIBTORCH and the built-in folder, whatever is wrong with it. A folder may
-// be the torch folder itself, its lib/, or one that holds torch/ or libtorch/. Throws PluginError where it holds no
-// libtorch, or another version.
+// be the torch folder itself, its lib/, one that holds torch/ or libtorch/, or a virtual or conda environment. Throws
+// PluginError where it holds no libtorch, or another version.
 LibTorchCopy find_libtorch(const LibTorchSettings& settings);
 
 class LibTorch {

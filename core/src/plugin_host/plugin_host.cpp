@@ -38,6 +38,17 @@ std::string loader_words(const std::string& message) {
   return message.substr(from + begin.size(), to - from - begin.size());
 }
 
+// A symbol version that no library here has: "version `GLIBCXX_3.4.32' not found (required by …)".
+bool wants_newer_library(const std::string& words) {
+  return words.find("version `") != std::string::npos && words.find("' not found") != std::string::npos;
+}
+
+Fault loader_fault(const std::string& words) {
+  if (wants_newer_library(words))
+    return {"it was built by a newer compiler, or on a newer system, than this one: " + words, how_to_rebuild()};
+  return {words, "link what is missing (atp_add_plugin makes the linker complain of it), or rebuild it"};
+}
+
 Fault check_descriptor(const PluginDescriptor& descriptor, const Stamp& stamp) {
   if (descriptor.size != sizeof(PluginDescriptor))
     return {"its descriptor has " + std::to_string(descriptor.size) + " bytes, atp-run's " +
@@ -191,8 +202,7 @@ Fault PluginHost::register_library(const PluginFile& file, Registry& apart) cons
       return {"it has a stamp but not the symbol atp_plugin", "build it with atp_add_plugin, which adds both"};
     descriptor = &library.get<const PluginDescriptor>("atp_plugin");
   } catch (const std::exception& error) {
-    return {loader_words(error.what()),
-            "link what is missing (atp_add_plugin makes the linker complain of it), or rebuild it"};
+    return loader_fault(loader_words(error.what()));
   }
   if (auto fault = check_descriptor(*descriptor, file.stamp)) return fault;
   if (auto fault = register_apart(*descriptor, file.library, apart)) return fault;

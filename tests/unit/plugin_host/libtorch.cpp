@@ -44,6 +44,16 @@ TEST_CASE("a copy of libtorch is found in the folder itself, its lib, or torch b
   }
 }
 
+TEST_CASE("a copy of libtorch is found in a virtual environment") {
+  const Folder folder;
+  folder.write("lib/python3.11/site-packages/numpy/version.py", "");
+  folder.write("lib/pythonic", "");
+  CHECK(holds(refusal([&] { find_libtorch({folder.path(), "", "", "2.11.0", ""}); }), "no libtorch"));
+  write_copy(folder, "lib/python3.12/site-packages/torch/");
+  CHECK(find_libtorch({folder.path(), "", "", "2.11.0", ""}).folder ==
+        folder.path() + "/lib/python3.12/site-packages/torch");
+}
+
 TEST_CASE("--libtorch comes before $ATP_LIBTORCH, and that before the copy atp was built with") {
   const Folder one, two, three;
   for (const auto* folder : {&one, &two, &three}) write_copy(*folder);
