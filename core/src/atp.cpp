@@ -10,6 +10,7 @@
 #include "data/inspection.h"
 #include "data/task_files.h"
 #include "pipeline/option_help.h"
+#include "pipeline/prediction_run.h"
 #include "pipeline/run_index.h"
 #include "plugin_host/plugin_host.h"
 #include "recipe/recipe.h"
@@ -92,7 +93,7 @@ std::string needed(const po::variables_map& values, const std::string& name, con
 
 atp::TaskSettings settings_of(const po::variables_map& values) {
   atp::TaskSettings settings;
-  settings.root = atp::data_root(text_at(values, "data"));
+  settings.root = atp::named_folder(values, "data", "ATP_DATA");
   return settings;
 }
 
@@ -132,8 +133,8 @@ Command tasks_command() {
           {},
           [](const po::variables_map& values) {
             Plugins plugins({}, text_at(values, "tasks"));
-            atp::list_tasks(plugins.all_tasks(), atp::data_root(text_at(values, "data")), values.count("json") > 0,
-                            std::cout);
+            const std::string root = atp::named_folder(values, "data", "ATP_DATA");
+            atp::list_tasks(plugins.all_tasks(), root, values.count("json") > 0, std::cout);
             return 0;
           }};
 }
@@ -228,6 +229,51 @@ Command score_command() {
           score};
 }
 
+int predict(const po::variables_map& values) {
+  atp::PredictionRequest request;
+  request.result = needed(values, "result", "predict");
+  request.input = text_at(values, "input");
+  request.split = text_at(values, "split");
+  if (!request.input.empty() && (!request.split.empty() || values.count("official")))
+    throw atp::RecipeError("--input reads a file, --split and --official a split of the task; say one of them");
+  request.official_splits = values.count("official") > 0;
+  request.task = text_at(values, "task");
+  request.file = text_at(values, "out");
+  request.batch_size = values["batch-size"].as<std::int64_t>();
+  if (request.batch_size < 1)
+    throw atp::RecipeError("--batch-size: found " + std::to_string(request.batch_size) + ", expected 1 or more");
+  request.json = values.count("json") > 0;
+  request.quiet = values.count("quiet") > 0;
+  request.data = atp::named_folder(values, "data", "ATP_DATA");
+  request.models = atp::named_folder(values, "models", "ATP_MODELS");
+  request.libtorch = text_at(values, "libtorch");
+  request.engine = atp::engine_settings(values);
+  return atp::run_predictions(request, std::cout);
+}
+
+Command predict_command() {
+  return {"predict",
+          "RESULT",
+          "predictions of a trained result (OUT/<recipe>/<step>) for a file, or for a split without labels",
+          [](po::options_description& table) {
+            auto add = table.add_options();
+            add("input", word("FILE"),
+                "sources, one a line as atp show prints them; JSON Lines with \"source\"; or the task's own columns");
+            add("split", word("S"), "in place of a file: train, validation or test (the default) of the task");
+            add("official", "the split as its file has it, in place of the task's rule");
+            add("task", word("NAME"), "of a result that was trained on several");
+            add("out", word("FILE"), "where predictions go; standard output where not given");
+            add("json", "JSON Lines with index, source and prediction, in place of a prediction a line");
+            add("batch-size", po::value<std::int64_t>()->value_name("N")->default_value(32), "generated for at once");
+            add("quiet", "warnings and errors only");
+            add_data(table);
+            add("models", word("DIR"), "where checkpoints are looked up by name ($ATP_MODELS)");
+            atp::add_engine_options(table);
+          },
+          {"result"},
+          predict};
+}
+
 Command runs_command() {
   return {"runs",
           "",
@@ -274,6 +320,7 @@ Examples
   atp tasks --data ~/data
   atp show sst2 --data ~/data --index 3 --tokens
   atp score rte predictions.txt --data ~/data --split test --json
+  atp predict out/recipe/target.rte --input ~/data/RTE/test.tsv --out predictions.txt
   atp help learning_rate
 )";
 }
@@ -297,8 +344,9 @@ Command help_command() {
 }
 
 const std::vector<Command>& commands() {
-  static const std::vector<Command> all{plugins_command(), tasks_command(), show_command(),   check_command(),
-                                        score_command(),   runs_command(),  schema_command(), help_command()};
+  static const std::vector<Command> all{plugins_command(), tasks_command(),  show_command(),
+                                        check_command(),   score_command(),  predict_command(),
+                                        runs_command(),    schema_command(), help_command()};
   return all;
 }
 

@@ -1,14 +1,18 @@
 #pragma once
 
+#include <boost/filesystem.hpp>
 #include <boost/program_options.hpp>
 #include <cerrno>
 #include <clocale>
+#include <cstdlib>
 #include <iostream>
 #include <locale>
+#include <regex>
 #include <string>
 #include <vector>
 
 #include "atp/error.h"
+#include "engine/engine.h"
 #include "pipeline/stop_signal.h"
 
 // What the programs share: reading their arguments and ending with a message and a status, whatever happens.
@@ -44,6 +48,39 @@ inline boost::program_options::variables_map parse_arguments(
     throw RecipeError(std::string(error.what()) + " (see --help)");
   }
   return values;
+}
+
+// Where and how the engine computes.
+inline void add_engine_options(boost::program_options::options_description& table) {
+  namespace po = boost::program_options;
+  auto add = table.add_options();
+  add("libtorch", po::value<std::string>()->value_name("DIR"), "another copy of libtorch ($ATP_LIBTORCH)");
+  add("device", po::value<std::string>()->value_name("NAME")->default_value("auto"), "auto, cpu, cuda or cuda:N");
+  add("threads", po::value<int>()->value_name("N")->default_value(0, "all cores"), "threads of the CPU");
+}
+
+inline EngineSettings engine_settings(const boost::program_options::variables_map& values) {
+  EngineSettings settings{values["device"].as<std::string>(), values["threads"].as<int>()};
+  if (!std::regex_match(settings.device, std::regex("auto|cpu|cuda(:[0-9]{1,3})?")))
+    throw RecipeError("--device: found '" + settings.device + "', expected auto, cpu, cuda or cuda:N");
+  if (!values["threads"].defaulted() && settings.threads < 1)
+    throw RecipeError("--threads: found " + std::to_string(settings.threads) + ", expected 1 or more");
+  return settings;
+}
+
+// The folder that an option names, or else a variable of the environment; "" where neither does. Throws RecipeError
+// where it is not there.
+inline std::string named_folder(const boost::program_options::variables_map& values, const std::string& option,
+                                const char* variable) {
+  const bool said = values.count(option) > 0;
+  const char* environment = std::getenv(variable);
+  const std::string folder = said ? values[option].as<std::string>() : environment ? environment : "";
+  if (folder.empty() && !said) return folder;
+  boost::system::error_code error;
+  if (!boost::filesystem::is_directory(folder, error))
+    throw RecipeError((said ? "--" + option : "$" + std::string(variable)) + " " + folder + ": " +
+                      (boost::filesystem::exists(folder, error) ? "no folder, but a file" : "no such folder"));
+  return folder;
 }
 
 // Runs a program's work. Every error becomes a message on standard error and status 2; a command line or recipe that is

@@ -1,7 +1,4 @@
 // atp-run: a recipe's trials, from data to tables.
-#include <cstdlib>
-#include <regex>
-
 #include "command_line.h"
 #include "pipeline/recipe_run.h"
 
@@ -31,9 +28,7 @@ po::options_description options() {
   add("tasks", po::value<std::string>()->value_name("DIR"), "tasks in YAML: DIR/NAME.yaml ($ATP_TASKS)");
   add("models", po::value<std::string>()->value_name("DIR"), "where checkpoints are looked up by name ($ATP_MODELS)");
   add("out", po::value<std::string>()->value_name("DIR")->default_value("out"), "where results go");
-  add("libtorch", po::value<std::string>()->value_name("DIR"), "another copy of libtorch ($ATP_LIBTORCH)");
-  add("device", po::value<std::string>()->value_name("NAME")->default_value("auto"), "auto, cpu, cuda or cuda:N");
-  add("threads", po::value<int>()->value_name("N")->default_value(0, "all cores"), "threads of the CPU");
+  atp::add_engine_options(table);
   add("dry-run", "print the plan and do nothing");
   add("explain", "print every value of every step with its origin");
   add("fresh",
@@ -54,10 +49,8 @@ std::string shell_quoted(const std::string& word) {
   return text + "'";
 }
 
-std::string text_at(const po::variables_map& values, const char* name, const char* variable = nullptr) {
-  if (values.count(name)) return values[name].as<std::string>();
-  const char* environment = variable ? std::getenv(variable) : nullptr;
-  return environment ? environment : "";
+std::string text_at(const po::variables_map& values, const char* name) {
+  return values.count(name) ? values[name].as<std::string>() : "";
 }
 
 std::vector<std::string> list_at(const po::variables_map& values, const char* name) {
@@ -72,19 +65,14 @@ atp::RunRequest request_of(const po::variables_map& values, const std::vector<st
   request.recipe = values["recipe"].as<std::string>();
   for (const auto& text : list_at(values, "set")) request.assignments.push_back(atp::parse_assignment(text));
   request.only = list_at(values, "only");
-  request.data = text_at(values, "data");
-  request.models = text_at(values, "models", "ATP_MODELS");
+  request.data = atp::named_folder(values, "data", "ATP_DATA");
+  request.models = atp::named_folder(values, "models", "ATP_MODELS");
   request.tasks = text_at(values, "tasks");
   request.out = text_at(values, "out");
   if (request.out.empty()) throw atp::RecipeError("--out needs a folder");
   while (request.out.size() > 1 && request.out.back() == '/') request.out.pop_back();
   request.libtorch = text_at(values, "libtorch");
-  request.device = text_at(values, "device");
-  if (!std::regex_match(request.device, std::regex("auto|cpu|cuda(:[0-9]{1,3})?")))
-    throw atp::RecipeError("--device: found '" + request.device + "', expected auto, cpu, cuda or cuda:N");
-  request.threads = values["threads"].as<int>();
-  if (request.threads < 0)
-    throw atp::RecipeError("--threads: found " + std::to_string(request.threads) + ", expected 1 or more");
+  request.engine = atp::engine_settings(values);
   request.dry_run = values.count("dry-run") > 0;
   request.explain = values.count("explain") > 0;
   request.fresh = values.count("fresh") > 0;

@@ -34,5 +34,9 @@ install(FILES "${PROJECT_BINARY_DIR}/package/atpConfig.cmake" "${PROJECT_BINARY_
 # The tokenizer that atp brings lies in the build tree as it will in the installed one.
 install(DIRECTORY "${PROJECT_BINARY_DIR}/share/atp/" DESTINATION share/atp OPTIONAL)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/recipes" DESTINATION share/atp OPTIONAL)
+# bash finds the completion of a command by the command's name.
+foreach(program atp atp-run)
+  install(FILES "${PROJECT_SOURCE_DIR}/tools/completion/atp.bash" DESTINATION share/bash-completion/completions RENAME ${program})
+endforeach()
 install(PROGRAMS "${PROJECT_SOURCE_DIR}/tools/new-plugin" DESTINATION share/atp/tools)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/templates" DESTINATION share/atp/tools)

@@ -86,7 +86,7 @@ class TorchEngine final : public Engine {
         result.scores.emplace_back(split.task, evaluation->scores);
         evaluations.push_back(std::move(*evaluation));
       }
-      write_predictions(job.folder + "/predictions.jsonl", evaluations, job.splits);
+      if (!job.folder.empty()) write_predictions(job.folder + "/predictions.jsonl", evaluations, job.splits);
       result.trained = count_of(model, job.model.tasks.size());
       return result;
     });

@@ -112,7 +112,9 @@ struct EvaluateJob {
   std::optional<ResultFile> result = {};  // tensors to load into the method
   std::vector<SplitData> splits;
   std::int64_t batch_size = 32;
-  std::string folder;  // predictions.jsonl is written here, its rows with their task where there are several splits
+  // predictions.jsonl is written here, its rows with their task where there are several splits; "": nowhere, and only
+  // the splits' `score` sees what was generated.
+  std::string folder;
 };
 
 struct TrainedCount {

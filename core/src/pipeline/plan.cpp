@@ -159,7 +159,7 @@ std::size_t Planner::plan_step(const Step& step, const std::string& trial, const
     collect(choice.origin, [&] { work.tasks.push_back(task_use(choice, step.data)); });
   if (work.tasks.empty() && work.model != plan.works.size()) work.tasks = plan.works[work.model].tasks;
   if (work.model == plan.works.size())
-    work.checkpoint = checkpoint_use(step);
+    work.checkpoint = checkpoint_use(step, places_.models);
   else
     work.checkpoint = plan.works[work.model].checkpoint;
 
@@ -246,7 +246,7 @@ TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::s
   return contents;
 }
 
-CheckpointUse Planner::checkpoint_use(const Step& step) {
+CheckpointUse checkpoint_use(const Step& step, const std::string& models) {
   CheckpointUse use;
   const Value* tokenizer = step_value(step, "tokenizer");
   const Value* said = step_value(step, "checkpoint");
@@ -262,7 +262,7 @@ CheckpointUse Planner::checkpoint_use(const Step& step) {
     use.random_seed = seed ? static_cast<std::uint64_t>(seed->integer()) : 0;
     if (const Value* other = said->find("tokenizer"); other && !other->is_null()) tokenizer = other;
   } else {
-    use.folder = checkpoint_folder(said->text(), said->origin, places_.models);
+    use.folder = checkpoint_folder(said->text(), said->origin, models);
     if (!is_file(use.folder + "/config.json"))
       throw FormatError(said->origin, use.folder + ": no config.json, so no checkpoint in Hub layout");
   }

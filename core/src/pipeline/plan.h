@@ -121,6 +121,8 @@ class Planner {
   void count_tokens(Plan& plan);
 
   std::shared_ptr<const Tokenizer> tokenizer(const std::string& path);
+  // A task as a step with these data options uses it.
+  std::shared_ptr<const TaskUse> task_use(const TaskChoice& choice, const Params& data);
   StepContents plugins_of(const Work& work) const;  // whose versions are recorded
 
  private:
@@ -128,10 +130,8 @@ class Planner {
   void plan_trial(const ResolvedTrial& trial, Plan& plan);
   std::size_t plan_step(const Step& step, const std::string& trial, const TrialSteps& steps, Plan& plan);
   void add_report(const Step& step, std::size_t trial, const TrialSteps& steps, Plan& plan);
-  std::shared_ptr<const TaskUse> task_use(const TaskChoice& choice, const Params& data);
   TaskContents task_contents(const TaskUse& task, const std::vector<std::string>& splits);
   static std::vector<std::size_t> find_works(const TrialSteps& steps, const std::string& name, const std::string& item);
-  CheckpointUse checkpoint_use(const Step& step);
   StepContents contents_of(const Work& work, const Plan& plan);
   void find_state(Work& work) const;
   void count_training(Work& work, Plan& plan, bool has_engine);
@@ -154,6 +154,9 @@ std::vector<std::string> splits_of(const Step& step);
 // An option of a step that may stand in its verb's table or in that of `data`; nullptr where neither has it.
 const Value* step_value(const Step& step, const std::string& key);
 std::int64_t step_integer(const Step& step, const std::string& key, std::int64_t fallback);
+
+// Where a step's weights and tokenizer are; `models` is --models. Throws RecipeError naming the places looked at.
+CheckpointUse checkpoint_use(const Step& step, const std::string& models);
 
 // A recipe's name among results: its file's, without folder and ending.
 std::string recipe_name(const std::string& path);

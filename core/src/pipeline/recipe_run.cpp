@@ -6,13 +6,12 @@
 #include <ostream>
 
 #include "atp/log.h"
-#include "data/task_files.h"
 #include "pipeline/plan.h"
 #include "pipeline/plan_text.h"
 #include "pipeline/progress.h"
 #include "pipeline/runner.h"
 #include "pipeline/stop_signal.h"
-#include "plugin_host/plugin_host.h"
+#include "pipeline/workshop.h"
 #include "report/report.h"
 
 namespace atp {
@@ -21,39 +20,13 @@ namespace {
 
 namespace fs = boost::filesystem;
 
-// Plugins and engine of a run; the engine is made when the first question is put to it.
-class Workshop {
- public:
-  Workshop(const RunRequest& request, const Value& recipe)
-      : settings_{request.device, request.threads},
-        libtorch_(LibTorchSettings::of_this_program(request.libtorch)),
-        host_(SearchPath::of_this_program(explicit_plugins(recipe)), libtorch_),
-        tasks_(host_, task_folder(request.tasks)) {}
-
-  Machinery machinery() {
-    return {tasks_, host_.registry(), [this]() -> Engine& { return engine(); }, [this] { return device_; }};
-  }
-
- private:
-  static std::vector<ExplicitPlugin> explicit_plugins(const Value& recipe) {
-    Problems problems;
-    std::vector<ExplicitPlugin> plugins;
-    for (const auto& plugin : plugin_paths(recipe, problems)) plugins.push_back({plugin.path, plugin.origin});
-    problems.throw_if_any();
-    return plugins;
-  }
-  Engine& engine() {
-    if (!engine_) engine_ = libtorch_.make_engine(settings_, host_.registry(), device_);
-    return *engine_;
-  }
-
-  EngineSettings settings_;
-  LibTorch libtorch_;
-  PluginHost host_;
-  TaskFiles tasks_;
-  DeviceReport device_;
-  std::unique_ptr<Engine> engine_;  // last: it goes before the plugins that it uses
-};
+std::vector<ExplicitPlugin> explicit_plugins(const Value& recipe) {
+  Problems problems;
+  std::vector<ExplicitPlugin> plugins;
+  for (const auto& plugin : plugin_paths(recipe, problems)) plugins.push_back({plugin.path, plugin.origin});
+  problems.throw_if_any();
+  return plugins;
+}
 
 bool is_to_do(const Plan& plan, const ReportWork& report, const std::string& out) {
   return !report_is_written(plan, report, out);
@@ -157,7 +130,7 @@ int run_recipe(const RunRequest& request, std::ostream& out) {
   Console console(request.verbosity);
   static_cast<void>(stop_signal());
   const Value recipe = load_recipe(request.recipe, request.assignments);
-  Workshop workshop(request, recipe);
+  Workshop workshop(request.engine, request.libtorch, explicit_plugins(recipe), request.tasks);
   const Machinery machinery = workshop.machinery();
   const auto trials = resolve_recipe(recipe, request.only, machinery.catalogue);
   if (request.explain) return explain_recipe(trials, request, out);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/engine.h"
 #include "pipeline/console.h"
 #include "recipe/recipe.h"
 
@@ -15,8 +16,7 @@ struct RunRequest {
   std::vector<Assignment> assignments;
   std::vector<std::string> only;
   std::string data, models, tasks, out = "out", libtorch;
-  std::string device = "auto";
-  int threads = 0;  // 0: all cores
+  EngineSettings engine = {};
   bool dry_run = false, explain = false, fresh = false, json = false;
   Verbosity verbosity = Verbosity::normal;
   std::string command;  // as it was typed, to go on with

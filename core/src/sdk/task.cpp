@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "atp/words.h"
+#include "sdk/missing_column.h"
 
 namespace atp {
 
@@ -30,10 +31,16 @@ Files files(Files::Format format, SplitPaths paths, std::vector<std::string> col
 
 }  // namespace
 
+MissingColumn::MissingColumn(const Origin& origin, const std::string& message, std::string column)
+    : DataError(origin, message), column_(std::move(column)) {}
+MissingColumn::~MissingColumn() = default;
+
 const Value& Row::value(const std::string& column) const {
   if (const Value* value = fields_.find(column)) return *value;
-  throw DataError(origin(), "no column '" + column + "'" + did_you_mean(column, names_of(fields_)) +
-                                " (columns here: " + columns_of(fields_) + ")");
+  throw MissingColumn(origin(),
+                      "no column '" + column + "'" + did_you_mean(column, names_of(fields_)) +
+                          " (columns here: " + columns_of(fields_) + ")",
+                      column);
 }
 
 std::string Row::operator[](const std::string& column) const {

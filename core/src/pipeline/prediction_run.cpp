@@ -1,0 +1,145 @@
+#include "pipeline/prediction_run.h"
+
+#include <algorithm>
+#include <boost/filesystem.hpp>
+#include <ostream>
+
+#include "atp/log.h"
+#include "atp/words.h"
+#include "data/tokenised.h"
+#include "data/unlabelled.h"
+#include "io/durable_file.h"
+#include "pipeline/jobs.h"
+#include "pipeline/progress.h"
+#include "pipeline/recorded_step.h"
+#include "pipeline/stop_signal.h"
+#include "pipeline/workshop.h"
+
+namespace atp {
+
+namespace {
+
+// The task that is predicted for, and its number among the model's.
+std::size_t chosen_task(const Work& work, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& task : work.tasks) names.push_back(task->name);
+  if (name.empty() && names.size() == 1) return 0;
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  if (name.empty())
+    throw RecipeError("'" + work.title() +
+                      "' was trained on several tasks; say which one with --task: " + joined(names));
+  throw RecipeError("--task: '" + work.title() + "' was not trained on '" + name + "'" + did_you_mean(name, names) +
+                    " (it was on: " + joined(names) + ")");
+}
+
+// A split as its file has it needs no answers; one that is cut from another's is read as an experiment reads it.
+std::vector<std::string> sources_of_split(const TaskUse& use, const std::string& split, bool official) {
+  const TaskData& data = *use.data;
+  const TextTask& task = data.task();
+  if ((official || task.splits == Splits::official) && !task.generate) {
+    const DataFiles files = find_files(task, split, data.settings().root);
+    if (!files.found()) throw DataError(missing_files(task, {files}, data.settings().root));
+    return sources_of_rows(task, files, data.prefix());
+  }
+  std::vector<std::string> sources;
+  for (const auto& example : data.split(split)) sources.push_back(example.source);
+  return sources;
+}
+
+std::vector<std::string> sources_of(const PredictionRequest& request, const TaskUse& use, const Work& work) {
+  if (request.input.empty()) {
+    const Value* official = work.step.data.values().find("official_splits");
+    return sources_of_split(use, request.split.empty() ? "test" : request.split,
+                            request.official_splits || (official && official->boolean()));
+  }
+  auto sources = read_sources(request.input, use.data->task(), use.data->prefix());
+  if (sources.empty()) throw DataError({request.input}, "no sources; expected at least one");
+  const auto& prefix = use.data->prefix();
+  if (!prefix.empty() && std::none_of(sources.begin(), sources.end(),
+                                      [&](const std::string& source) { return source.starts_with(prefix); }))
+    log::warn(request.input + ": no source starts with '" + prefix + "', as all did that '" + work.title() +
+              "' was trained on; sources are read as they stand");
+  return sources;
+}
+
+std::string lines_of(const std::vector<std::string>& sources, const std::vector<std::string>& predictions, bool json) {
+  std::string text;
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    if (json) {
+      Value line = Value::map();
+      line.set("index", static_cast<std::int64_t>(i));
+      line.set("source", sources[i]);
+      line.set("prediction", predictions[i]);
+      text += to_json(line) + "\n";
+      continue;
+    }
+    std::string one = predictions[i];
+    std::replace_if(
+        one.begin(), one.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    text += one + "\n";
+  }
+  return text;
+}
+
+// What the engine generates comes back through `predictions`.
+SplitData split_of(const std::vector<std::string>& sources, const TaskUse& use, const Step& step,
+                   const Tokenizer& tokenizer, std::vector<std::string>& predictions) {
+  const std::int64_t length = step_integer(step, "source_length", 256), answer = step_integer(step, "target_length", 0);
+  SplitData split;
+  split.task = use.name;
+  split.rows = tokenise_sources(sources, tokenizer, length);
+  split.target_length = target_length(use.data->task(), tokenizer, answer > 0 ? std::optional(answer) : std::nullopt);
+  split.decode = [&tokenizer](const std::vector<std::int32_t>& ids) { return tokenizer.decode(ids); };
+  split.score = [&predictions](const std::vector<std::string>& texts) { return predictions = texts, Scores{}; };
+  if (const auto cut = split.rows->truncated_sources(); cut > 0)
+    log::warn("sources longer than " + std::to_string(length) + " tokens are cut: " + std::to_string(cut) + " of " +
+              std::to_string(sources.size()));
+  return split;
+}
+
+void require_place(const std::string& file) {
+  const boost::filesystem::path folder = boost::filesystem::absolute(file).parent_path();
+  if (!boost::filesystem::is_directory(folder))
+    throw RecipeError("--out " + file + ": there is no folder " + folder.string());
+}
+
+}  // namespace
+
+int run_predictions(const PredictionRequest& request, std::ostream& out) {
+  Console console(request.quiet ? Verbosity::quiet : Verbosity::normal);
+  if (!request.file.empty()) require_place(request.file);
+  Workshop workshop(request.engine, request.libtorch);
+  const Machinery whole = workshop.machinery();
+  Machinery machinery{workshop.host(), whole.registry, whole.engine, whole.device};  // a result says its own tasks
+  ContentDigests digests("");
+  Planner planner({"", "", request.data, request.models}, machinery, digests);
+  const RecordedStep recorded = read_recorded_step(request.result, request.models, machinery, planner, digests);
+  const Work& work = recorded.work;
+  const std::size_t number = chosen_task(work, request.task);
+  const TaskUse& use = *work.tasks[number];
+
+  const auto tokenizer = planner.tokenizer(work.checkpoint.tokenizer);
+  const auto sources = sources_of(request, use, work);
+  std::vector<std::string> predictions;
+  EvaluateJob job;
+  job.model = model_job(work, {}, "", *tokenizer);
+  job.result = ResultFile{work.title(), recorded.folder.tensors(), {}};
+  job.splits = {split_of(sources, use, work.step, *tokenizer, predictions)};
+  job.splits.front().task_number = static_cast<std::int64_t>(number);
+  job.batch_size = request.batch_size;
+  ProgressLine line(console, work.title());
+  const Control control{&stop_signal(), [&](const Progress& progress) { line.show(progress); }};
+  if (!machinery.engine().evaluate(job, control).finished) {
+    log::warn("stopped; no predictions are written");
+    return 130;
+  }
+  const std::string text = lines_of(sources, predictions, request.json);
+  if (request.file.empty())
+    out << text;
+  else
+    write_durably(request.file, text);
+  return 0;
+}
+
+}  // namespace atp
