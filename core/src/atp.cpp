@@ -245,6 +245,7 @@ int predict(const po::variables_map& values) {
   request.json = values.count("json") > 0;
   request.quiet = values.count("quiet") > 0;
   request.data = atp::named_folder(values, "data", "ATP_DATA");
+  request.tasks = text_at(values, "tasks");
   request.models = atp::named_folder(values, "models", "ATP_MODELS");
   request.libtorch = text_at(values, "libtorch");
   request.engine = atp::engine_settings(values);

@@ -102,7 +102,7 @@ TEST_CASE("a result predicts what its evaluation predicted, in whatever form the
 TEST_CASE("a split without labels is predicted; one that is longer than the model reads is said to be cut") {
   const Experiment experiment;
   REQUIRE(experiment.atp_run({"--only", "source"}).status == 0);
-  experiment.write("taste/test.jsonl", "{\"text\": \"it is x sweet and long and long and long and long and long\"}\n");
+  experiment.write("taste/test.jsonl", "{\"text\": \"a b c d e f g h i j k l m n o p q r s t u v w x y z\"}\n");
   const Ended ended = predict(experiment, {"out/recipe/source", "--split", "test"});
   INFO(ended.error);
   CHECK(ended.status == 0);

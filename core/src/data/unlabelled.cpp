@@ -1,6 +1,7 @@
 #include "data/unlabelled.h"
 
 #include <algorithm>
+#include <boost/filesystem.hpp>
 #include <optional>
 
 #include "sdk/byte_source.h"
@@ -119,8 +120,10 @@ std::vector<std::string> sources_of_rows(const TextTask& task, const DataFiles& 
 
 std::vector<std::string> read_sources(const std::string& path, const TextTask& task, const std::string& prefix) {
   if (!is_table(path)) return lines_of(path);
-  const TextTask own = reading(path, task);
-  return sources_of_rows(own, find_files(own, "input", ""), prefix);
+  const TextTask own = reading(boost::filesystem::absolute(path).string(), task);
+  const DataFiles files = find_files(own, "input", "");
+  if (!files.found()) throw DataError({path}, "no such file");
+  return sources_of_rows(own, files, prefix);
 }
 
 namespace {

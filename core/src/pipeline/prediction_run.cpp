@@ -109,9 +109,8 @@ void require_place(const std::string& file) {
 int run_predictions(const PredictionRequest& request, std::ostream& out) {
   Console console(request.quiet ? Verbosity::quiet : Verbosity::normal);
   if (!request.file.empty()) require_place(request.file);
-  Workshop workshop(request.engine, request.libtorch);
-  const Machinery whole = workshop.machinery();
-  Machinery machinery{workshop.host(), whole.registry, whole.engine, whole.device};  // a result says its own tasks
+  Workshop workshop(request.engine, request.libtorch, {}, request.tasks);
+  Machinery machinery = workshop.machinery();
   ContentDigests digests("");
   Planner planner({"", "", request.data, request.models}, machinery, digests);
   const RecordedStep recorded = read_recorded_step(request.result, request.models, machinery, planner, digests);

@@ -19,7 +19,7 @@ struct PredictionRequest {
   std::int64_t batch_size = 32;
   bool json = false;  // JSON Lines {"index", "source", "prediction"}; else one prediction a line
   bool quiet = false;
-  std::string data, models, libtorch;
+  std::string data, tasks, models, libtorch;
   EngineSettings engine = {};
 };
 

@@ -17,7 +17,6 @@ class Workshop {
   Workshop(EngineSettings settings, const std::string& libtorch, std::vector<ExplicitPlugin> plugins = {},
            const std::string& tasks = {});
 
-  PluginHost& host() { return host_; }
   Machinery machinery();
 
  private:
