@@ -110,6 +110,27 @@ TEST_CASE("a split without labels is predicted; one that is longer than the mode
   CHECK(contains(ended.error, "sources longer than 16 tokens are cut: 1 of 1"));
 }
 
+TEST_CASE("sources that are cut are counted in every result, and said in every log") {
+  const Experiment experiment;
+  change(experiment, "source_length: 16", "source_length: 4");
+  const Ended ended = experiment.atp_run();
+  INFO(ended.error);
+  REQUIRE(ended.status == 0);
+  const auto cut = [&](const std::string& step, const std::string& split, const std::string& task, int count) {
+    const auto result = atp::parse_json(read(experiment / ("out/recipe/" + step + "/result.json")), step);
+    CHECK(result.at("splits").at(split).at(task).at("truncated_sources").integer() == count);
+    const std::string said = "'" + step + "': task '" + task + "', " + split +
+                             ": sources longer than 4 tokens are cut: " + std::to_string(count) + " of " +
+                             std::to_string(count);
+    CHECK(contains(ended.error, said));
+    CHECK(contains(read(experiment / ("out/recipe/" + step + "/log.txt")), said));
+  };
+  cut("source", "train", "taste", 8);
+  cut("source", "validation", "taste", 4);
+  cut("target", "train", "mood", 8);
+  cut("scores", "test", "mood", 5);
+}
+
 TEST_CASE("what cannot be predicted with is said, with what to do") {
   const Experiment experiment;
   REQUIRE(experiment.atp_run().status == 0);
