@@ -36,8 +36,8 @@ void note_splits(const Work& work, const std::vector<SplitData>& data, const std
       for (const auto& example : (*task)->data->split(split, limit)) indices += std::to_string(example.index) + "\n";
     if (const auto cut = part.rows->truncated_sources(); cut > 0)
       log::warn("'" + work.title() + "': task '" + part.task + "', " + split + ": sources longer than " +
-                std::to_string(step_integer(work.step, "source_length", 256)) + " tokens are cut: " +
-                std::to_string(cut) + " of " + std::to_string(part.rows->size()));
+                std::to_string(step_integer(work.step, "source_length", 256)) +
+                " tokens are cut: " + std::to_string(cut) + " of " + std::to_string(part.rows->size()));
     used.push_back({split, part.task, part.rows->size(), part.rows->truncated_sources(), tokens_in(*part.rows),
                     text_digest(indices)});
   }
