@@ -6,11 +6,13 @@
 writes tests/fuzz/corpus/<target>/. Files that fuzzing found lie beside them, under names of their own.
 """
 import collections
+import gzip
 import io
 import json
 import pathlib
 import pickle
 import struct
+import tarfile
 import zipfile
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
@@ -181,7 +183,70 @@ def config_files():
     }.items()} | {"cut": json.dumps(first)[:-5], "empty": "", "deep": "[" * 300}
 
 
+def row_files():
+    """By reader."""
+    mark = b"\xef\xbb\xbf"
+    tsv = {
+        "two": "a\tb\n1\t2\n3\t4\n", "mark-and-crlf": mark + b"a\tb\r\n1\t\"2\r\n", "few": "a\tb\n1\n", "many": "a\n1\t2\n",
+        "blank": "a\n\n\n1\n\n", "twice": "a\ta\n", "nameless": "a\t\n", "latin": b"a\n\xe9\n", "header": "a", "empty": "",
+    }
+    csv = {
+        "quotes": '"a",b\r\n"x ""y""\r\nz",\n', "open": 'a\n"b', "behind": 'a,b\n"1"x,2\n3,4\n', "yelp": '"1","a ""b""\\n"\n',
+        "returns": "a,b\r\n\rp\rq,r\r", "blank": "\n\r\na\n\n1\n", "mark": mark + b"a\n\"\xff\"\n2", "many": "a\n1,2,3\n", "empty": "",
+    }
+    jsonl = {
+        "nested": '{"a": [1, -2.5e3, true, null, {"b": "\\u00e9\\n"}]}\n\n{"a": ""}', "mrqa": '{"header": {}}\n{"context": "c", "qas": []}\n',
+        "list": "[1]\n{}\n", "cut": '{"a": ', "twice": '{"a": 1, "a": 2}', "latin": b'{"a": "\xe9"}\n{}', "surrogate": '{"a": "\\ud800"}',
+        "mark": mark + b"{}\r\n", "large": '{"a": 123456789012345678901234567890, "b": 1e999}', "deep": "[" * 300, "empty": "",
+    }
+    json_ = {
+        "list": '[\n {"a": 1},\n {"b": [{}]}\n]', "data": '{"version": "1.1", "data": [{"a": {"data": [1]}}], "x": [{}]}',
+        "lines": '{"a": "}"}\n{"a": 2}\n', "scalars": '[1, "a", null, true, 2.5, [], {}]', "none": '{"a": 1}', "cut": '[{"a": 1}, {"b"',
+        "twice": '[{"a": 1, "a": 2}]', "deep": "[" * 300, "mark": mark + b"[{}]", "two": "[{}][{}]", "empty": "",
+    }
+    return {"rows_tsv": tsv, "rows_csv": csv, "rows_jsonl": jsonl, "rows_json": json_}
+
+
+def archives():
+    """Their first byte says which form: 0 zip, 1 tar.gz, 2 tar, 3 gzip."""
+    def zipped(method, *names):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", method) as archive:
+            for name in names:
+                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), name * 20, method)
+        return stream.getvalue()
+
+    def tarred(form, *names, kind=tarfile.REGTYPE):
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w", format=form) as archive:
+            for name in names:
+                entry = tarfile.TarInfo(name)
+                entry.size, entry.type, entry.linkname = len(name), kind, "a" if kind != tarfile.REGTYPE else ""
+                archive.addfile(entry, io.BytesIO(name.encode()))
+        return stream.getvalue()
+
+    names = ["b/2", "./b/1", "c", "d\u00e9"]
+    gz = gzip.compress(b"text " * 50, mtime=0)
+    long = tarred(tarfile.GNU_FORMAT, "x/" * 60 + "y")
+    zip_, deflated = zipped(zipfile.ZIP_STORED, *names), zipped(zipfile.ZIP_DEFLATED, *names)
+    files = {
+        "stored": b"\0" + zip_, "deflated": b"\0" + deflated, "zip-out": b"\0" + zipped(zipfile.ZIP_STORED, "../x"),
+        "zip-cut": b"\0" + deflated[:-30], "zip-twice": b"\0" + zipped(zipfile.ZIP_STORED, "a", "b", "a"),
+        "tar-pax": b"\2" + tarred(tarfile.PAX_FORMAT, *names), "tar-gnu": b"\2" + long,
+        "tar-link": b"\2" + tarred(tarfile.USTAR_FORMAT, "x", kind=tarfile.SYMTYPE),
+        "tar-device": b"\2" + tarred(tarfile.USTAR_FORMAT, "x", kind=tarfile.CHRTYPE),
+        "tar-out": b"\2" + tarred(tarfile.USTAR_FORMAT, "/x"), "tar-cut": b"\2" + long[:700],
+        "tar-gz": b"\1" + gzip.compress(tarred(tarfile.USTAR_FORMAT, *names), mtime=0),
+        "gzip": b"\3" + gz, "gzip-members": b"\3" + gz + gz + b"\0" * 16, "gzip-cut": b"\3" + gz[:-9],
+        "gzip-sum": b"\3" + gz[:-6] + b"\1" + gz[-5:], "empty": b"", "nothing": b"\0",
+    }
+    return files
+
+
 def main():
+    for target, files in row_files().items():
+        write(target, files)
+    write("archive", archives())
     write("safetensors", safetensors_files())
     write("torch_save", torch_save_files())
     write("pickle", pickles())

@@ -1,9 +1,9 @@
 # atp_add_plugin(NAME KIND kind NAMES name... SOURCES file... [VERSION v])
 #
-# Builds lib<NAME>.so, a plugin that offers NAMES of KIND (backbone, task, metric, combiner, method). A library of several
-# kinds repeats the pair: KIND task NAMES a b KIND metric NAMES c. Writes the descriptor and the stamp that the host reads
-# from the file before loading it; nothing but these two is exported, and a symbol that no library has is an error of the
-# linker. Tasks and metrics link atp::sdk alone; the other kinds need atp::core, and with it libtorch.
+# Builds lib<NAME>.so, a plugin that offers NAMES of KIND (backbone, task, metric, combiner, method, reader). A library of
+# several kinds repeats the pair: KIND task NAMES a b KIND metric NAMES c. Writes the descriptor and the stamp that the host
+# reads from the file before loading it; nothing but these two is exported, and a symbol that no library has is an error of
+# the linker. Tasks, metrics and readers link atp::sdk alone; the other kinds need atp::core, and with it libtorch.
 #
 # atp_add_plugin_test(NAME SOURCES file...)
 #
@@ -18,8 +18,8 @@ function(atp_add_plugin plugin)
     if(word MATCHES "^(KIND|NAMES|SOURCES|VERSION)$")
       set(state ${word})
     elseif(state STREQUAL "KIND")
-      if(NOT word MATCHES "^(backbone|task|metric|combiner|method)$")
-        message(FATAL_ERROR "atp_add_plugin(${plugin}): unknown kind '${word}'; one of backbone, task, metric, combiner, method")
+      if(NOT word MATCHES "^(backbone|task|metric|combiner|method|reader)$")
+        message(FATAL_ERROR "atp_add_plugin(${plugin}): unknown kind '${word}'; one of backbone, task, metric, combiner, method, reader")
       endif()
       set(kind ${word})
       if(kind IN_LIST kinds)

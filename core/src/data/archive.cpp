@@ -209,15 +209,23 @@ bool is_archive(const std::string& path) {
 }
 
 std::shared_ptr<const std::vector<ArchiveEntry>> archive_entries(const std::string& path) {
-  using Version = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
+  using Version = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
+  struct Listed {
+    Version version;
+    std::shared_ptr<const std::vector<ArchiveEntry>> entries;
+  };
   static std::mutex mutex;
-  static std::map<Version, std::shared_ptr<const std::vector<ArchiveEntry>>> listed;
+  static std::map<std::string, Listed> listed;
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) FileBytes{path};  // says why
   const std::lock_guard lock(mutex);
-  auto& entries = listed[{path, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec}];
-  if (!entries) entries = std::make_shared<const std::vector<ArchiveEntry>>(list(path));
-  return entries;
+  auto& known = listed[path];
+  const Version version{status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+  if (!known.entries || known.version != version) {
+    known = {version, nullptr};
+    known.entries = std::make_shared<const std::vector<ArchiveEntry>>(list(path));
+  }
+  return known.entries;
 }
 
 void visit_entries(const std::string& path, const std::vector<std::string>& names,

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "atp/reader.h"
 #include "atp/task.h"
 #include "sdk/readers.h"
 
@@ -47,8 +50,11 @@ std::string file_on_disk(const std::string& given);
 // Whether a task says where the files of a split are, found or not.
 bool names_files(const TextTask& task, const std::string& split);
 
+// Where readers of files that are no text come from, by the form's name ("parquet"); nullptr where there is none.
+using ReaderOf = std::function<std::shared_ptr<const RowReader>(const std::string& form)>;
+
 // The rows of all parts in order, streamed, with the columns' names that the task expects.
-void visit_rows(const DataFiles& files, const RowSink& sink);
+void visit_rows(const DataFiles& files, const RowSink& sink, const ReaderOf& reader_of = {});
 
 // One message for all the splits of a task that have no files: what was tried, who offers them, what to do.
 std::string missing_files(const TextTask& task, const std::vector<DataFiles>& missing, const std::string& root);

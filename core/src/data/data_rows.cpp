@@ -108,6 +108,37 @@ class LabelLines {
   std::optional<Lines> lines_;
 };
 
+void require_texts_utf8(const Value& value, const Origin& origin) {
+  if (value.is_text()) require_utf8(value.text(), origin.file, origin.line, "text");
+  if (value.is_list()) {
+    for (const auto& item : value.items()) require_texts_utf8(item, origin);
+  } else if (value.is_map()) {
+    for (const auto& [key, member] : value.members()) require_texts_utf8(member, origin);
+  }
+}
+
+// A file that is no text: its reader wants it on the disk.
+void visit_parquet(const DataPart& part, ByteSource& bytes, const RowSink& sink, const ReaderOf& reader_of) {
+  const auto reader = reader_of ? reader_of("parquet") : nullptr;
+  if (!reader) {
+    throw DataError({part.text()},
+                    "a Parquet file, and this atp was built without its reader: "
+                    "tools/setup --parquet && tools/build builds it");
+  }
+  std::string path = part.path;
+  std::optional<SpillFile> unpacked;
+  if (!part.entry.empty() || path.ends_with(".gz")) {
+    unpacked.emplace().append(bytes);
+    path = unpacked->path();
+  }
+  reader->read(path, part.text(), [&](Value fields) {
+    hand_out(sink, [&] {
+      require_texts_utf8(fields, fields.origin);
+      return std::move(fields);
+    });
+  });
+}
+
 // A column's name in this form becomes what the task calls it; where that is there already, nothing is done.
 void rename(Value& fields, const std::vector<std::pair<std::string, std::string>>& renamed) {
   std::vector<std::pair<std::string*, const std::string*>> changes;
@@ -126,7 +157,7 @@ void rename(Value& fields, const std::vector<std::pair<std::string, std::string>
 
 }  // namespace
 
-void visit_rows(const DataFiles& files, const RowSink& sink) {
+void visit_rows(const DataFiles& files, const RowSink& sink, const ReaderOf& reader_of) {
   std::optional<LabelLines> labels;
   if (!files.labels.empty()) labels.emplace(files.labels);
   RowSink inner = sink;
@@ -144,6 +175,7 @@ void visit_rows(const DataFiles& files, const RowSink& sink) {
   }
   visit_parts(files.parts, [&](const DataPart& part, ByteSource& bytes) {
     if (part.format == Format::texts) return hand_out(inner, [&] { return text_row(part, bytes); });
+    if (part.format == Format::parquet) return visit_parquet(part, bytes, inner, reader_of);
     visit_rows(part.format, bytes, part.text(), files.columns, inner);
   });
   if (labels) labels->require_end();

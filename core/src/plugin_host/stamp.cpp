@@ -277,7 +277,7 @@ Fault check_stamp(const Stamp& stamp, const std::string& libtorch) {
 }
 
 const std::vector<std::string>& plugin_kinds() {
-  static const std::vector<std::string> kinds = {"backbone", "task", "metric", "combiner", "method"};
+  static const std::vector<std::string> kinds = {"backbone", "task", "metric", "combiner", "method", "reader"};
   return kinds;
 }
 

@@ -51,7 +51,7 @@ Fault check_stamp(const Stamp& stamp, const std::string& libtorch);
 // CMake package where it has one.
 std::string how_to_rebuild();
 
-// backbone, task, metric, combiner, method.
+// backbone, task, metric, combiner, method, reader.
 const std::vector<std::string>& plugin_kinds();
 // Whether plugins of a kind see tensors.
 bool needs_libtorch(const std::string& kind);

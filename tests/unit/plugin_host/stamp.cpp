@@ -111,7 +111,7 @@ TEST_CASE("what a plugin was built with is compared with this program") {
   CHECK(why("other_libtorch") == "built for libtorch 2.6.0, atp-run has 2.11.0");
   CHECK(holds(why("other_standard_library"), "built with the standard library libstdc++/cxx11=0, atp-run with "));
   CHECK(holds(why("torchless_method"), "method 'parrot' but was built without libtorch"));
-  CHECK(holds(why("unknown_kind"), "reader 'parrot'"));
+  CHECK(holds(why("unknown_kind"), "oracle 'parrot'"));
   auto stamp = read_stamp(built("good")).stamp;
   stamp.architecture = "riscv";
   CHECK(holds(check_stamp(stamp, "2.11.0").why, "built for riscv"));

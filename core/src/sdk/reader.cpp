@@ -1,0 +1,7 @@
+#include "atp/reader.h"
+
+namespace atp {
+
+RowReader::~RowReader() = default;
+
+}  // namespace atp

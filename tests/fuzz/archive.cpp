@@ -1,0 +1,63 @@
+// An archive or gzip file is refused with DataError, or every entry of it can be read. The first byte says which form.
+#include "data/archive.h"
+
+#include <stdlib.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+
+#include "atp/error.h"
+#include "data/gzip.h"
+
+namespace {
+
+// A file with an archive's ending, written again for each input.
+class PackedFile {
+ public:
+  PackedFile() {
+    if (!mkdtemp(folder_)) std::abort();
+  }
+  std::string write(std::string_view bytes, const std::string& ending) {
+    const std::string path = std::string(folder_) + "/input" + ending;
+    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    return path;
+  }
+
+ private:
+  char folder_[32] = "/tmp/atp-fuzz-XXXXXX";
+};
+
+std::size_t size_of(atp::ByteSource& bytes) {
+  std::size_t size = 0;
+  for (std::string_view chunk = bytes.next(); !chunk.empty(); chunk = bytes.next()) size += chunk.size();
+  return size;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) try {
+  static PackedFile file;
+  if (size == 0) return 0;
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  if (data[0] % 4 == 3) {
+    atp::GzipBytes unpacked(std::make_unique<atp::TextBytes>(bytes), "input");
+    size_of(unpacked);
+    return 0;
+  }
+  const std::string path = file.write(bytes, atp::archive_endings()[data[0] % 4 == 0 ? 0 : data[0] % 4 == 1 ? 1 : 3]);
+  std::set<std::string> names;
+  for (const auto& entry : *atp::archive_entries(path)) {
+    if (entry.name.starts_with("/") || entry.name.starts_with("../")) std::abort();
+    if (entry.kind == atp::ArchiveEntry::Kind::file) names.insert(entry.name);
+  }
+  std::size_t seen = 0;
+  atp::visit_entries(path, {names.rbegin(), names.rend()}, [&](std::size_t index, atp::ByteSource& entry) {
+    if (index != seen++) std::abort();
+    size_of(entry);
+  });
+  if (seen != names.size()) std::abort();
+  return 0;
+} catch (const atp::DataError&) {
+  return 0;
+}
