@@ -51,7 +51,7 @@ struct ATP_EXPORT Files {
     tsv,      // no quoting at all
     csv,      // RFC 4180
     jsonl,    // one object a line
-    json,     // one document: its rows are the items of the outermost list, or of the outermost map's "data"
+    json,     // one document; rows: the outermost list's items, or those of the outermost map's "data", or its members
     parquet,  // as the Hub serves it; needs the reader plugin
     texts,    // a folder of text files: columns "name" (the path below the folder) and "text"
     by_name,  // what each file's ending says: .tsv .csv .jsonl .json .parquet

@@ -105,11 +105,12 @@ class Cursor {
   Characters* characters_ = nullptr;
 };
 
-// Hands out the items of the outermost list, or of the outermost map's "data", each as soon as it is read.
+// Hands out the items of the outermost list, or of the outermost map's "data", each as soon as it is read; with
+// `members` the values of the outermost map.
 class DocumentRows final : public nlohmann::json_sax<json> {
  public:
-  DocumentRows(const std::string& name, const Characters& characters, const RowSink& sink)
-      : name_(name), characters_(characters), sink_(sink) {}
+  DocumentRows(const std::string& name, const Characters& characters, const RowSink& sink, bool members)
+      : name_(name), characters_(characters), sink_(sink), rows_depth_(members ? 1 : -1), found_(members) {}
 
   bool found() const { return found_; }
 
@@ -209,21 +210,23 @@ class DocumentRows final : public nlohmann::json_sax<json> {
   std::unique_ptr<JsonTree> tree_;  // the row that is being read
   std::string key_;                 // of the outermost map
   int depth_ = 0;
-  int rows_depth_ = -1;
-  bool found_ = false;
+  int rows_depth_;
+  bool found_;
 };
 
-void visit_document(ByteSource& bytes, const std::string& name, const RowSink& sink) {
+void visit_document(ByteSource& bytes, const std::string& name, const RowSink& sink, bool members) {
   Characters characters(bytes);
-  DocumentRows rows(name, characters, sink);
+  DocumentRows rows(name, characters, sink, members);
   try {
     json::sax_parse(Cursor(characters), Cursor(), &rows);
   } catch (const FormatError& error) {
     throw DataError({name, error.origin().line}, reason_of(error));
   }
   if (rows.found()) return;
-  throw DataError({name},
-                  "no rows: a JSON document is expected whose outermost list, or outermost map's \"data\", holds them");
+  throw DataError(
+      {name},
+      "no rows: a JSON document is expected whose outermost list, or outermost map's \"data\", holds them, or a "
+      "map of maps");
 }
 
 // Bytes whose beginning can be looked at before they are read.
@@ -271,12 +274,40 @@ bool is_json_lines(std::string_view text) {
   return more != std::string_view::npos && rest.substr(0, more).find('\n') != std::string_view::npos;
 }
 
+// Whether a document is a map of rows, as DROP's passages by their names: its first member is a map, and no "data" is
+// among the first.
+bool is_map_of_rows(std::string_view text) {
+  const auto next = [&](std::size_t from) { return std::min(text.find_first_not_of(" \t\r\n", from), text.size()); };
+  std::size_t at = next(0);
+  if (at == text.size() || text[at] != '{') return false;
+  std::string_view string;
+  bool is_first = true;
+  int depth = 0;
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '"') {
+      const std::size_t start = ++at;
+      while (at < text.size() && text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+      string = text.substr(start, std::min(at, text.size()) - start);
+    } else if (c == ':' && depth == 1) {
+      if (string == "data") return false;
+      const std::size_t value = next(at + 1);
+      if (std::exchange(is_first, false) && (value == text.size() || text[value] != '{')) return false;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return !is_first;
+}
+
 }  // namespace
 
 void visit_json(ByteSource& bytes, const std::string& name, const RowSink& sink) {
   BegunBytes begun(bytes);
   if (is_json_lines(begun.beginning())) return visit_json_lines(begun, name, sink);
-  visit_document(begun, name, sink);
+  visit_document(begun, name, sink, is_map_of_rows(begun.beginning()));
 }
 
 }  // namespace atp

@@ -264,6 +264,16 @@ TEST_CASE("JSON: rows are the items of the outermost list, or of \"data\", and k
   CHECK(has(test::message<DataError>([] { told(json_form, "[" + std::string(300, '{'), 3); }), "f:1: not JSON"));
 }
 
+TEST_CASE("JSON: rows are the members of a map of maps that has no \"data\"") {
+  constexpr auto json_form = Files::Format::json;
+  CHECK(
+      told(json_form, "{\"p}1\": {\"a\": [1]},\n \"p\\\"2\": {\"a\": {\"data\": 2}}, \"n\": 3}") ==
+      Told{"1 {\"a\": [1]}", "2 {\"a\": {\"data\": 2}}", "bad f:2: one JSON object a row is expected, not a integer"});
+  CHECK(told(json_form, "{\"info\": {\"a\": 1}, \"data\": [{\"b\": 2}]}") == Told{"1 {\"b\": 2}"});
+  CHECK(has(test::message<DataError>([] { told(json_form, "{\"data\": {\"a\": 1}}", 3); }), "no rows"));
+  CHECK(has(test::message<DataError>([] { told(json_form, "{\"a\": {\"b\": ", 3); }), "not JSON"));
+}
+
 TEST_CASE("JSON: one object a line under a document's name is read as such") {
   constexpr auto json_form = Files::Format::json;
   CHECK(told(json_form, "{\"a\": \"}\\\"\"}\n{\"a\": 2}\n") == Told{"1 {\"a\": \"}\\\"\"}", "2 {\"a\": 2}"});
