@@ -44,9 +44,9 @@ std::vector<std::string> answers_of(const Value& asked) {
   return result;
 }
 
-void add_questions(const Value& passage, std::vector<Example>& examples) {
-  const std::string text = pad_punctuation(passage.at("passage").text());
-  for (const auto& asked : passage.at("qa_pairs").items()) {
+void add_questions(const Row& row, std::vector<Example>& examples) {
+  const std::string text = pad_punctuation(row["passage"]);
+  for (const auto& asked : row.value("qa_pairs").items()) {
     auto answers = answers_of(asked);
     if (answers.empty()) continue;  // a few questions have none
     examples.push_back(
@@ -57,9 +57,7 @@ void add_questions(const Value& passage, std::vector<Example>& examples) {
 std::vector<Example> questions_of(const Row& row) {
   std::vector<Example> examples;
   if (row.has("qa_pairs")) {
-    add_questions(row.fields(), examples);
-  } else if (!row.has("answers_spans")) {  // the whole document: passages by their names
-    for (const auto& [name, passage] : row.fields().members()) add_questions(passage, examples);
+    add_questions(row, examples);
   } else if (const auto& spans = row.value("answers_spans").at("spans").items(); !spans.empty()) {  // the Hub's export
     examples.push_back(
         question(pad_punctuation(row["passage"]), row["question"], {spans.front().text()}, row["query_id"]));

@@ -7,6 +7,12 @@ atp::Files::Split split(const std::string& name) {
   return {name, {stem + ".jsonl"}, {stem + "-labels.lst"}};
 }
 
+// The Hub's export has "1" with a line's end behind it.
+std::string label_of(const atp::Row& row) {
+  const std::string label = row["label"];
+  return label.substr(0, label.find('\n'));
+}
+
 }  // namespace
 
 // Social IQa (Sap et al. 2019): why, or what next, in a social situation? 33,410 questions to train on, 1,954 in dev.
@@ -28,7 +34,7 @@ atp::TextTask atp::others::social_iqa() {
             return Example{.source = "question: " + row["question"] + " context: " + row["context"] +
                                      " || choice0: " + row["answerA"] + " || choice1: " + row["answerB"] +
                                      " || choice2: " + row["answerC"],
-                           .target = row["label"]};
+                           .target = label_of(row)};
           },
   };
 }

@@ -34,13 +34,15 @@ bool stands_at(const std::string& text, std::size_t at, const std::string& span)
   return true;
 }
 
+void require_word(const Row& row, const std::string& text, const std::string& span, std::int64_t index) {
+  if (index >= 0 && start_of_word(text, index) != std::string::npos) return;
+  throw DataError(row.origin(),
+                  "'" + span + "' should be word " + std::to_string(index) + ", counted from 0; the text has fewer");
+}
+
 // Puts " * " around a span. False where the span's words are not at their place: then nothing is marked, as in T5.
-bool mark(std::string& text, std::string span, std::int64_t index, char sign, const Origin& origin) {
+bool mark(std::string& text, std::string span, std::int64_t index, char sign) {
   const std::size_t start = start_of_word(text, index);
-  if (start == std::string::npos) {
-    throw DataError(origin,
-                    "'" + span + "' should be word " + std::to_string(index) + ", counted from 0, of a shorter text");
-  }
   if (!stands_at(text, start, span))
     while (span.ends_with('.')) span.pop_back();  // one more at its end than the text has
   if (!stands_at(text, start, span)) return false;
@@ -52,11 +54,13 @@ bool mark(std::string& text, std::string span, std::int64_t index, char sign, co
 Example render(const Row& row) {
   const Value* target = row.fields().find("target");  // the Hub's export has the spans beside the text
   const Value& spans = target ? *target : row.fields();
-  const auto noun = spans.at("span1_index").integer(), pronoun = spans.at("span2_index").integer();
+  const std::string &noun = spans.at("span1_text").text(), &pronoun = spans.at("span2_text").text();
+  const auto noun_at = spans.at("span1_index").integer(), pronoun_at = spans.at("span2_index").integer();
   std::string text = row["text"];
-  const bool marked = mark(text, spans.at("span1_text").text(), noun, '*', row.origin());
-  const int added = marked && noun < pronoun ? 2 : 0;  // the two signs count as words
-  mark(text, spans.at("span2_text").text(), pronoun + added, '#', row.origin());
+  require_word(row, text, noun, noun_at);
+  require_word(row, text, pronoun, pronoun_at);
+  const bool marked = mark(text, noun, noun_at, '*');
+  mark(text, pronoun, pronoun_at + (marked && noun_at < pronoun_at ? 2 : 0), '#');  // the two signs count as words
   return {.source = "text: " + text, .target = row["label"]};
 }
 

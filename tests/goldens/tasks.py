@@ -279,7 +279,7 @@ case("winogrande", {"winogrande/winogrande_xl/train.jsonl": lines(winogrande)}, 
 reviews = [("1", "Bad.\\n\\nSaid \"no\", twice."), ("2", "Good, new\\nnames; 10/10 \\ fine")]
 text = [example("yelp_polarity sentence: " + t.replace("\\n", "\n"), str(int(c) - 1)) for c, t in reviews]
 case("yelp_polarity", {"yelp_review_polarity_csv/train.csv": csv_text(reviews), "yelp_review_polarity_csv/test.csv": csv_text(reviews[:1])}, train=text, test=text[:1])
-case("yelp_polarity", {"yelp_polarity/plain_text/train.jsonl": lines([{"text": t, "label": int(c) - 1} for c, t in reviews])}, train=text)
+case("yelp_polarity", {"yelp_polarity/plain_text/train.jsonl": lines([{"text": t.replace('"', '""'), "label": int(c) - 1} for c, t in reviews])}, train=text)
 
 products = [("2", "Fine", "Works,\\nwell"), ("1", "\"Not\" fine", "Broke")]
 text = [example(f"amazon_polarity sentence: <title> {t} <context> {b}".replace("\\n", "\n"), str(int(c) - 1)) for c, t, b in products]
@@ -341,7 +341,7 @@ social = [{"context": "Ann fell.", "question": "Why?", "answerA": "it rained", "
 text = [example("social_i_qa question: {question} context: {context} || choice0: {answerA} || choice1: {answerB} || choice2: {answerC}".format(**row), str(i)) for i, row in enumerate(social)]
 case("social_iqa", {f"socialiqa-train-dev/{split}{end}": contents for split in ("train", "dev") for end, contents in ((".jsonl", lines(social)), ("-labels.lst", "1\n2\n3\n"))},
      train=text, validation=text)
-case("social_iqa", {"social_i_qa/train.jsonl": lines([{**row, "label": str(i + 1)} for i, row in enumerate(social)])}, train=text)
+case("social_iqa", {"social_i_qa/train.jsonl": lines([{**row, "label": f"{i + 1}\n"} for i, row in enumerate(social)])}, train=text)
 
 words = ["sea", "sand", "sky", "road", "roof"]
 text = [example("commonsense_qa question: Where is a boat? " + " ".join(f"choice{i + 1}: {w}" for i, w in enumerate(words)), target) for target in "04"]

@@ -42,7 +42,7 @@ __atp_steps() {
 # What may stand after an option; false where it takes nothing, or anything: __atp_value PROGRAM OPTION WORD
 __atp_value() {
   case $2 in
-    --data | --models | --libtorch) mapfile -t COMPREPLY < <(compgen -d -- "$3") ;;
+    --data | --models | --libtorch | --tasks) mapfile -t COMPREPLY < <(compgen -d -- "$3") ;;
     --out)  # a file for atp predict
       if [[ ${COMP_WORDS[1]-} == predict ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$3")

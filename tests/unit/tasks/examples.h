@@ -14,4 +14,13 @@ inline atp::TaskData task_data(const std::string& name, const std::string& root,
   return {plugins().make<atp::TextTask>(name, params), {.root = root, .official_splits = official}};
 }
 
+inline bool finds_files(const atp::TaskData& data) {
+  for (const auto& file : data.files("train"))
+    if (!file.found.empty() && file.tried.front().find('*') == std::string::npos &&
+        data.task().files.format < atp::Files::Format::json)
+      return data.task().files.splits.front().labels.empty();
+  MESSAGE("skipped: the files of task " << data.task().name << " are in a form that is not read here");
+  return false;
+}
+
 }  // namespace test
