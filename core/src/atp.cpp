@@ -106,6 +106,17 @@ void add_data(po::options_description& table) {
 
 void add_json(po::options_description& table) { table.add_options()("json", "one JSON document on standard output"); }
 
+void add_source_length(po::options_description& table) {
+  table.add_options()("source-length", po::value<std::int64_t>()->value_name("N")->default_value(256),
+                      "tokens of the longest source, </s> included; longer ones are cut");
+}
+
+std::int64_t source_length(const po::variables_map& values) {
+  const auto length = values["source-length"].as<std::int64_t>();
+  if (length < 1) throw atp::RecipeError("--source-length: found " + std::to_string(length) + ", expected at least 1");
+  return length;
+}
+
 Command plugins_command() {
   return {"plugins",
           "",
@@ -151,6 +162,7 @@ Command show_command() {
             add("index", po::value<std::int64_t>()->value_name("I")->default_value(0), "row of the split, from 0");
             add("tokens", "the pieces too");
             add("tokenizer", word("PATH"), "spiece.model; atp's own where not given");
+            add_source_length(table);
           },
           {"task"},
           [](const po::variables_map& values) {
@@ -162,6 +174,7 @@ Command show_command() {
             request.tokens = values.count("tokens") > 0;
             request.tokenizer = text_at(values, "tokenizer");
             request.json = values.count("json") > 0;
+            request.source_length = source_length(values);
             atp::show_example(data, request, std::cout);
             return 0;
           }};
@@ -170,21 +183,22 @@ Command show_command() {
 Command check_command() {
   return {"check",
           "TASK",
-          "a task's contract: every example readable, targets in the label set, lengths, metrics",
+          "a task's contract: every row of every split, labels, lengths, duplicates, metrics; a verdict",
           [](po::options_description& table) {
             add_data(table);
             auto add = table.add_options();
             add("tokenizer", word("PATH"), "spiece.model; atp's own where not given");
-            add("source-length", po::value<std::int64_t>()->value_name("N")->default_value(256),
-                "tokens of the longest source");
+            add_source_length(table);
           },
           {"task"},
           [](const po::variables_map& values) {
             Plugins plugins({}, text_at(values, "tasks"));
-            const atp::TaskData data(plugins.task(needed(values, "task", "check")).task, settings_of(values));
+            atp::TaskSettings settings = settings_of(values);
+            settings.skip_bad_rows = true;  // they are counted
+            const atp::TaskData data(plugins.task(needed(values, "task", "check")).task, settings);
             atp::CheckRequest request;
             request.tokenizer = text_at(values, "tokenizer");
-            request.source_length = values["source-length"].as<std::int64_t>();
+            request.source_length = source_length(values);
             return atp::check_task(data, request, plugins.host().registry(), std::cout) ? 0 : 1;
           }};
 }

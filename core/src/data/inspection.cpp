@@ -1,26 +1,15 @@
 #include "data/inspection.h"
 
-#include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <limits>
 #include <ostream>
-#include <set>
 
 #include "atp/words.h"
-#include "data/scoring.h"
 #include "data/tokenised.h"
 #include "data/tokenizer.h"
 
 namespace atp {
 
 namespace {
-
-std::string rounded(double number, int digits = 2) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, number);
-  return text;
-}
 
 std::string padded(std::string text, std::size_t width) {
   if (text.size() < width) text.resize(width, ' ');
@@ -38,8 +27,8 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const std::string& path) {
 }
 
 // What the user would have to put where: the first place below the root, or the path as the task writes it.
-std::string wanted_path(const TaskData& data, const TaskFile& file) {
-  if (!file.found.empty()) return file.found;
+std::string wanted_path(const TaskData& data, const DataFiles& file) {
+  if (file.found()) return file.parts.front().text();
   if (!file.tried.empty()) return file.tried.front();
   for (const auto& split : data.task().files.splits) {
     if (split.name == file.split && !split.paths.empty()) return split.paths.front();
@@ -60,7 +49,7 @@ Value described(const OfferedTask& offered, const TaskData& data) {
     Value one = Value::map();
     one.set("split", file.split);
     one.set("path", wanted_path(data, file));
-    one.set("found", !file.found.empty());
+    one.set("found", file.found());
     files.push_back(std::move(one));
   }
   return entry;
@@ -81,7 +70,7 @@ void list_tasks(const std::vector<OfferedTask>& tasks, const std::string& root, 
         << (task.labels.empty() ? "free text" : "labels " + joined(data.labels())) << "\n";
     if (!task.summary.empty()) out << "    " << task.summary << "\n";
     for (const auto& file : data.files()) {
-      out << "    " << padded(file.split, 12) << wanted_path(data, file) << (file.found.empty() ? "   (missing)" : "")
+      out << "    " << padded(file.split, 12) << wanted_path(data, file) << (file.found() ? "" : "   (missing)")
           << "\n";
     }
     if (task.generate) out << "    made by the task itself, no files\n";
@@ -108,15 +97,27 @@ std::vector<std::string> pieces(const Tokenizer& tokenizer, const std::vector<st
   return result;
 }
 
-void print_tokens(const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids, const char* name,
-                  std::ostream& out) {
-  out << padded(name, 12) << ids.size() << " tokens:";
-  for (const auto id : ids) out << " " << tokenizer.piece(id) << "(" << id << ")";
+std::string count_text(const std::vector<std::int32_t>& ids, std::int64_t length) {
+  const std::string count = std::to_string(ids.size());
+  return static_cast<std::int64_t>(ids.size()) > length ? count + ", cut to " + std::to_string(length) : count;
+}
+
+// The last token that the model reads of a text that is cut is </s>.
+void print_tokens(const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids, std::int64_t length,
+                  const char* name, std::ostream& out) {
+  out << padded(name, 12) << count_text(ids, length) << " tokens:";
+  const bool is_cut = static_cast<std::int64_t>(ids.size()) > length;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (is_cut && static_cast<std::int64_t>(i) == length - 1) out << " </s>(1) |cut|";
+    out << " " << tokenizer.piece(ids[i]) << "(" << ids[i] << ")";
+  }
   out << "\n";
 }
 
+constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
+
 std::vector<std::int32_t> with_end(const Tokenizer& tokenizer, const std::string& text) {
-  return tokenizer.encode(text, std::numeric_limits<std::int64_t>::max()).ids;
+  return tokenizer.encode(text, no_limit).ids;
 }
 
 }  // namespace
@@ -129,7 +130,7 @@ void show_example(const TaskData& data, const ShowRequest& request, std::ostream
                       request.split + "', which has " + std::to_string(size) + " (0 … " + std::to_string(size - 1) +
                       ")");
   }
-  const TaskExample& example = examples[static_cast<std::size_t>(request.index)];
+  const TaskExample example = examples[static_cast<std::size_t>(request.index)];
   const auto tokenizer = open_tokenizer(request.tokenizer);
   const auto source = with_end(*tokenizer, example.source), target = with_end(*tokenizer, example.target);
   if (request.json) {
@@ -145,6 +146,7 @@ void show_example(const TaskData& data, const ShowRequest& request, std::ostream
     shown.set("target_tokens", numbers(target));
     shown.set("source_pieces", texts(pieces(*tokenizer, source)));
     shown.set("target_pieces", texts(pieces(*tokenizer, target)));
+    shown.set("source_length", request.source_length);
     shown.set("tokenizer", tokenizer->path());
     shown.set("origin", example.origin.text());
     if (!example.group.empty()) shown.set("group", example.group);
@@ -160,110 +162,13 @@ void show_example(const TaskData& data, const ShowRequest& request, std::ostream
     out << padded("references", 12) << joined(example.references, " | ") << "\n";
   }
   if (request.tokens) {
-    print_tokens(*tokenizer, source, "source", out);
-    print_tokens(*tokenizer, target, "target", out);
+    print_tokens(*tokenizer, source, request.source_length, "source", out);
+    print_tokens(*tokenizer, target, no_limit, "target", out);
   } else {
-    out << padded("tokens", 12) << source.size() << " in the source, " << target.size() << " in the target\n";
+    out << padded("tokens", 12) << count_text(source, request.source_length) << " in the source, " << target.size()
+        << " in the target\n";
   }
   out << padded("tokenizer", 12) << tokenizer->path() << "\n";
-}
-
-namespace {
-
-struct Checked {
-  std::ostream& out;
-  bool good = true;
-
-  void wrong(const std::string& what) {
-    good = false;
-    out << "    WRONG: " << what << "\n";
-  }
-};
-
-void check_lengths(const std::vector<TaskExample>& examples, const Tokenizer& tokenizer, std::int64_t source_length,
-                   std::ostream& out) {
-  std::size_t longest_source = 0, longest_target = 0, cut = 0, sum = 0, unwritable = 0;
-  for (const auto& example : examples) {
-    const std::size_t source = tokenizer.encode(example.source).size() + 1;
-    longest_source = std::max(longest_source, source);
-    longest_target = std::max(longest_target, tokenizer.encode(example.target).size() + 1);
-    sum += source;
-    cut += source > static_cast<std::size_t>(source_length);
-    unwritable += std::none_of(example.references.begin(), example.references.end(),
-                               [&](const std::string& answer) { return tokenizer.can_write(answer); });
-  }
-  out << "    source tokens  " << rounded(static_cast<double>(sum) / static_cast<double>(examples.size()), 1)
-      << " on average, " << longest_source << " at most; " << cut << " sources are longer than " << source_length
-      << "\n"
-      << "    target tokens  " << longest_target << " at most\n"
-      << "    " << unwritable << " of " << examples.size()
-      << " answers hold a character that the tokenizer cannot write\n";
-}
-
-void check_targets(const std::vector<TaskExample>& examples, const std::vector<std::string>& labels, Checked& checked) {
-  if (labels.empty()) {
-    const auto empty =
-        std::count_if(examples.begin(), examples.end(), [](const auto& one) { return one.target.empty(); });
-    if (empty > 0) checked.wrong(std::to_string(empty) + " targets are empty");
-    return;
-  }
-  checked.out << "    labels        ";
-  for (const auto& label : labels) {
-    const auto count =
-        std::count_if(examples.begin(), examples.end(), [&](const auto& one) { return one.target == label; });
-    checked.out << " " << label << ": " << count;
-  }
-  checked.out << "\n";
-}
-
-void check_metrics(const std::vector<TaskExample>& examples, const TaskData& data, const Registry& registry,
-                   Checked& checked) {
-  const Scorer scorer(registry, data, examples);
-  std::vector<std::string> perfect;
-  std::set<std::string> different;
-  for (const auto& example : examples) {
-    perfect.push_back(example.references.front());
-    different.insert(example.references.front());
-  }
-  const Scores best = scorer.score(perfect), worst = scorer.score(std::vector<std::string>(examples.size()));
-  for (std::size_t i = 0; i < best.size(); ++i) {
-    const auto& [name, score] = best[i];
-    checked.out << "    " << padded(name, 15) << rounded(score) << " on perfect predictions, "
-                << rounded(worst[i].second) << " on empty ones\n";
-    if (!std::isfinite(score) || !std::isfinite(worst[i].second)) checked.wrong("metric '" + name + "' is not finite");
-    // One answer for all rows leaves a correlation, and an F1 of the other label, undefined.
-    if (different.size() > 1 && !(score > worst[i].second)) {
-      checked.wrong("metric '" + name + "' is no better on perfect predictions than on empty ones");
-    }
-  }
-}
-
-}  // namespace
-
-bool check_task(const TaskData& data, const CheckRequest& request, const Registry& registry, std::ostream& out) {
-  Checked checked{out};
-  const auto tokenizer = open_tokenizer(request.tokenizer);
-  const auto& task = data.task();
-  out << "task " << task.name << (task.suite.empty() ? "" : " (" + task.suite + ")") << ", tokenizer "
-      << tokenizer->path() << "\n";
-  if (!task.labels.empty()) {
-    out << "  answers have " << target_length(task, *tokenizer, {}) << " tokens at most, </s> included\n";
-  }
-  for (const auto& split : split_names()) {
-    out << "  " << split << (data.has_split(split) ? "" : ": the task has none") << "\n";
-    if (!data.has_split(split)) continue;
-    try {
-      const auto examples = data.split(split);
-      out << "    examples       " << examples.size() << "\n";
-      check_targets(examples, data.labels(), checked);
-      check_lengths(examples, *tokenizer, request.source_length, out);
-      if (split != "train") check_metrics(examples, data, registry, checked);
-    } catch (const Error& error) {
-      checked.wrong(error.what());
-    }
-  }
-  out << (checked.good ? "all is well\n" : "something is wrong: see above\n");
-  return checked.good;
 }
 
 }  // namespace atp

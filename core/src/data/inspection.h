@@ -27,6 +27,7 @@ struct ShowRequest {
   bool tokens = false;    // print the pieces too (JSON always holds them)
   std::string tokenizer;  // spiece.model or its folder; "": atp's own, named in the output
   bool json = false;
+  std::int64_t source_length = 256;  // where the source is cut
 };
 
 // An example as the model sees it. RecipeError for an index that the split does not have, naming its size.
@@ -37,9 +38,10 @@ struct CheckRequest {
   std::int64_t source_length = 256;
 };
 
-// A task's contract over all splits that have files: every example readable, targets in the label set, lengths, metrics
-// on perfect and on empty predictions, answers that the tokenizer cannot write. All that is wrong is written to `out`;
-// false where something was.
+// A task's contract over all splits that have files: bad rows, labels, lengths with a histogram and how many sources
+// are cut, answers that the tokenizer cannot write, sources that stand twice in or between splits, metrics on perfect
+// and on empty predictions. What is wrong is marked in `out`, which ends with a verdict; false where something was.
+// `data` is to skip bad rows, so that all are counted.
 bool check_task(const TaskData& data, const CheckRequest& request, const Registry& registry, std::ostream& out);
 
 struct ScoreRequest {

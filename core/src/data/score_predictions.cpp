@@ -23,16 +23,16 @@ void take_references(const TaskData* data, const ScoreRequest& request, Predicti
                     "without a task the answers must be in the file: JSON Lines with "
                     "{\"prediction\", \"references\"}");
   }
-  const auto examples = data->split(request.split);
+  const Split examples = data->split(request.split);
   if (examples.size() != file.predictions.size()) {
     throw DataError({request.predictions}, std::to_string(file.predictions.size()) + " predictions; split '" +
                                                request.split + "' of task '" + data->task().name + "' has " +
                                                std::to_string(examples.size()) +
                                                " examples, and one for each is expected");
   }
-  for (const auto& example : examples) {
-    file.references.push_back(example.references);
-    file.groups.push_back(example.group);
+  for (std::size_t row = 0; row < examples.size(); ++row) {
+    file.references.push_back(examples.references(row));
+    file.groups.emplace_back(examples.group(row));
   }
 }
 

@@ -46,34 +46,23 @@ Scorer::Scorer(const Registry& registry, const std::vector<std::string>& metrics
   rows_.groups.resize(rows_.references.size());
 }
 
-namespace {
-
-std::vector<std::vector<std::string>> references_of(const std::vector<TaskExample>& examples) {
-  std::vector<std::vector<std::string>> references;
-  references.reserve(examples.size());
-  for (const auto& example : examples) references.push_back(example.references);
-  return references;
+Scorer::Scorer(const Registry& registry, const TaskData& data, Split split)
+    : Scorer(registry, data.task().metrics, data.labels(), {}, {}) {
+  split_ = std::move(split);
 }
-
-std::vector<std::string> groups_of(const std::vector<TaskExample>& examples) {
-  std::vector<std::string> groups;
-  groups.reserve(examples.size());
-  for (const auto& example : examples) groups.push_back(example.group);
-  return groups;
-}
-
-}  // namespace
-
-Scorer::Scorer(const Registry& registry, const TaskData& data, const std::vector<TaskExample>& examples)
-    : Scorer(registry, data.task().metrics, data.labels(), references_of(examples), groups_of(examples)) {}
 
 Scores Scorer::score(const std::vector<std::string>& predictions) const {
-  if (predictions.size() != rows_.references.size()) {
-    throw DataError(std::to_string(predictions.size()) + " predictions for " + std::to_string(rows_.references.size()) +
+  const std::size_t rows = split_ ? split_->size() : rows_.references.size();
+  if (predictions.size() != rows) {
+    throw DataError(std::to_string(predictions.size()) + " predictions for " + std::to_string(rows) +
                     " rows; expected one for each row");
   }
   Predictions scored = rows_;
-  scored.texts.reserve(predictions.size());
+  for (std::size_t row = 0; split_ && row < rows; ++row) {
+    scored.references.push_back(split_->references(row));
+    scored.groups.emplace_back(split_->group(row));
+  }
+  scored.texts.reserve(rows);
   for (const auto& prediction : predictions) scored.texts.emplace_back(stripped(prediction));
   Scores scores;
   for (const auto& [name, metric] : metrics_) scores.emplace_back(name, metric->score(scored));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ class Scorer {
   // naming a metric that nobody offers, RecipeError where there is none.
   Scorer(const Registry& registry, const std::vector<std::string>& metrics, std::vector<std::string> labels,
          std::vector<std::vector<std::string>> references, std::vector<std::string> groups);
-  Scorer(const Registry& registry, const TaskData& data, const std::vector<TaskExample>& examples);
+  Scorer(const Registry& registry, const TaskData& data, Split split);  // whose answers stay in their store
 
   // One prediction per row, in the split's order; white space around one does not count. Throws DataError naming both
   // numbers where there are more or fewer than rows.
@@ -27,6 +28,7 @@ class Scorer {
  private:
   std::vector<std::pair<std::string, std::shared_ptr<const Metric>>> metrics_;
   Predictions rows_;
+  std::optional<Split> split_;
 };
 
 }  // namespace atp

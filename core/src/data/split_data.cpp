@@ -4,9 +4,8 @@
 
 namespace atp {
 
-SplitData split_data(const TaskData& data, const SplitRequest& request,
+SplitData split_data(const TaskData& data, const Split& examples, const SplitRequest& request,
                      const std::shared_ptr<const Tokenizer>& tokenizer, const Registry& registry) {
-  const auto examples = data.split(request.split, request.limit);
   SplitData split;
   split.task = data.task().name;
   split.target_length = target_length(data.task(), *tokenizer, request.target_length);
@@ -14,9 +13,10 @@ SplitData split_data(const TaskData& data, const SplitRequest& request,
   const auto scorer = std::make_shared<const Scorer>(registry, data, examples);
   split.score = [scorer](const std::vector<std::string>& predictions) { return scorer->score(predictions); };
   split.decode = [tokenizer](const std::vector<std::int32_t>& ids) { return tokenizer->decode(ids); };
-  auto texts = std::make_shared<std::vector<std::pair<std::string, std::string>>>();
-  for (const auto& example : examples) texts->emplace_back(example.source, example.target);
-  split.texts = [texts](std::int64_t row) { return texts->at(static_cast<std::size_t>(row)); };
+  split.texts = [examples](std::int64_t row) {
+    const auto place = static_cast<std::size_t>(row);
+    return std::pair{std::string(examples.source(place)), std::string(examples.target(place))};
+  };
   return split;
 }
 

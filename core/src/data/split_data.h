@@ -11,16 +11,14 @@
 namespace atp {
 
 struct SplitRequest {
-  std::string split;       // train | validation | test
-  std::int64_t limit = 0;  // the first so many examples; 0: all
   std::int64_t source_length = 256;
   std::optional<std::int64_t> target_length = {};  // the recipe's; needed for tasks without labels
   std::string cache_folder;                        // "" keeps tokens in memory
 };
 
-// One split of a task as the engine wants it: tokenised rows, decode, and a score that owns all it needs.
+// Examples of a task as the engine wants it: tokenised rows, decode, and a score that owns all it needs.
 // `task_number` is left 0.
-SplitData split_data(const TaskData& data, const SplitRequest& request,
+SplitData split_data(const TaskData& data, const Split& examples, const SplitRequest& request,
                      const std::shared_ptr<const Tokenizer>& tokenizer, const Registry& registry);
 
 }  // namespace atp

@@ -21,10 +21,10 @@ struct TokenLengths {
 // RecipeError where a task without labels has none: there is no silent default.
 std::int64_t target_length(const TextTask& task, const Tokenizer& tokenizer, std::optional<std::int64_t> given);
 
-// The examples' token ids, from a file below `cache_folder` that is named by what it holds (XXH3, 128 bits, over the
-// texts, the tokenizer, the lengths and the format's version) and is memory-mapped; made where it is not there or not
-// whole. Several processes may do so at once. An empty `cache_folder` keeps the ids in memory.
-std::shared_ptr<const TokenRows> tokenise(const std::vector<TaskExample>& examples, const Tokenizer& tokenizer,
-                                          const TokenLengths& lengths, const std::string& cache_folder);
+// A split's token ids, from a file below `cache_folder` that is named by what it holds (the store's key, the order of
+// its rows, the tokenizer, the lengths) and is memory-mapped; made where it is not there or not whole, on all cores.
+// Several processes may do so at once. An empty `cache_folder`: a temporary file.
+std::shared_ptr<const TokenRows> tokenise(const Split& split, const Tokenizer& tokenizer, const TokenLengths& lengths,
+                                          const std::string& cache_folder);
 
 }  // namespace atp

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/filesystem.hpp>
 #include <cctype>
+#include <limits>
 #include <optional>
 
 #include "atp/error.h"
@@ -20,6 +21,7 @@ struct Tokenizer::State {
   sentencepiece::SentencePieceProcessor processor;
   std::string path;
   std::string digest;
+  bool words_stand_alone = false;
 };
 
 namespace {
@@ -110,6 +112,22 @@ std::string without_spaces(std::string_view text) {
   return result;
 }
 
+constexpr std::string_view space_mark = "\u2581";
+
+// Spaces become marks before pieces are chosen; one at the front, and none doubled, as T5 has it.
+bool parts_words(const sentencepiece::SentencePieceProcessor& processor) {
+  const auto ids = [&](std::string_view text) {
+    std::vector<int> found;
+    return processor.Encode(text, &found).ok() ? found : std::vector<int>{};
+  };
+  const auto first = ids("a");
+  if (first.empty() || !std::string_view(processor.IdToPiece(first.front())).starts_with(space_mark)) return false;
+  if (ids("  a   a ") != ids("a a") || processor.PieceToId(space_mark) == unknown) return false;
+  for (int id = 0; id < processor.GetPieceSize(); ++id)
+    if (processor.IdToPiece(id).find(space_mark, 1) != std::string::npos) return false;
+  return true;
+}
+
 }  // namespace
 
 Tokenizer::Tokenizer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -131,6 +149,7 @@ std::shared_ptr<const Tokenizer> Tokenizer::open(const std::string& path) {
                                          std::to_string(processor.eos_id()) + ", " +
                                          std::to_string(processor.unk_id()) + "; expected 0, 1, 2");
   }
+  state->words_stand_alone = parts_words(processor);
   state->digest = digest_text(XXH3_128bits(bytes.data(), bytes.size()));
   return std::shared_ptr<const Tokenizer>(new Tokenizer(std::move(state)));
 }
@@ -144,11 +163,25 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text) const {
 
 Tokenizer::Encoded Tokenizer::encode(std::string_view text, std::int64_t length) const {
   Encoded encoded{encode(text)};
-  const auto room = static_cast<std::size_t>(std::max<std::int64_t>(length, 1)) - 1;
+  close(encoded, static_cast<std::size_t>(std::max<std::int64_t>(length, 1)) - 1);
+  return encoded;
+}
+
+void Tokenizer::close(Encoded& encoded, std::size_t room) {
   encoded.truncated = encoded.ids.size() > room;
   if (encoded.truncated) encoded.ids.resize(room);
   encoded.ids.push_back(end_of_text);
-  return encoded;
+}
+
+bool Tokenizer::words_stand_alone() const { return state_->words_stand_alone; }
+
+Tokenizer::Word Tokenizer::word(std::string_view text) const {
+  Word word{encode(text)};
+  const auto best = state_->processor.NBestEncodeAsImmutableProto(text, 2);
+  if (best.nbests_size() == 0) return word;  // no unigram model
+  word.score = best.nbests(0).score();
+  word.margin = best.nbests_size() == 1 ? std::numeric_limits<float>::infinity() : word.score - best.nbests(1).score();
+  return word;
 }
 
 std::string Tokenizer::decode(const std::vector<std::int32_t>& ids) const {

@@ -26,6 +26,19 @@ class Tokenizer {
   std::vector<std::int32_t> encode(std::string_view text) const;
   // Ids as the model reads them: at most `length`, </s> the last of them also where the text is cut.
   Encoded encode(std::string_view text, std::int64_t length) const;
+  // A word without spaces by itself, in printable ASCII: its ids, how probable its segmentation is, and by how much
+  // more than the next best one (both as logarithms). 0 more where it is not known.
+  struct Word {
+    std::vector<std::int32_t> ids;
+    float score = 0;
+    float margin = 0;
+  };
+  Word word(std::string_view text) const;
+  // Whether no piece crosses a space and spaces only part words, so that a text's ids are those of its words.
+  bool words_stand_alone() const;
+  // Ids cut to `room` where there are more, and </s>.
+  static void close(Encoded& encoded, std::size_t room);
+
   // Text of generated ids: ids 0–2, sentinels and ids that no piece has are left out.
   std::string decode(const std::vector<std::int32_t>& ids) const;
   std::string piece(std::int32_t id) const;  // "▁the"; "<extra_id_0>" and so on for ids beyond the pieces

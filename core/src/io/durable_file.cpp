@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 
 #include "atp/error.h"
@@ -74,11 +75,10 @@ bool is_same_file(int descriptor, const std::string& path) {
          opened.st_dev == named.st_dev;
 }
 
-// The file that becomes `path`. Its name is fixed, so that a killed process leaves at most one, which the next writer
-// takes; the lock keeps two writers apart and goes with the process.
+// The lock keeps two writers apart and goes with the process.
 int open_partial(const std::string& partial) {
   while (true) {
-    const int number = open_file(partial, O_WRONLY | O_CREAT);
+    const int number = open_file(partial, O_RDWR | O_CREAT);
     if (number < 0) fail(partial, "cannot be created", errno);
     ::flock(number, LOCK_EX);  // where the file system has no locks there is nothing to wait for
     if (is_same_file(number, partial)) return number;
@@ -86,25 +86,59 @@ int open_partial(const std::string& partial) {
   }
 }
 
+int open_nameless() {
+  const char* folder = std::getenv("TMPDIR");
+  std::string path = std::string(folder && *folder ? folder : "/tmp") + "/atp-XXXXXX";
+  const int number = ::mkostemp(path.data(), O_CLOEXEC);
+  if (number < 0) fail(path, "cannot be created ($TMPDIR says where temporary files are)", errno);
+  ::unlink(path.c_str());
+  return number;
+}
+
 }  // namespace
+
+PartialFile::PartialFile(const std::string& path)
+    : path_(path.empty() ? "a temporary file" : path), partial_(path.empty() ? "" : path + ".partial") {
+  descriptor_ = path.empty() ? open_nameless() : open_partial(partial_);
+  if (::ftruncate(descriptor_, 0) != 0) give_up(errno);
+}
+
+PartialFile::~PartialFile() {
+  if (!partial_.empty()) ::unlink(partial_.c_str());
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void PartialFile::give_up(int error) {
+  if (!partial_.empty()) ::unlink(partial_.c_str());
+  partial_.clear();
+  fail(path_, "cannot be written", error);
+}
+
+void PartialFile::append(std::string_view contents) {
+  if (const int error = write_all(descriptor_, contents)) give_up(error);
+}
+
+void PartialFile::overwrite(std::size_t at, std::string_view contents) {
+  const ssize_t written = ::pwrite(descriptor_, contents.data(), contents.size(), static_cast<off_t>(at));
+  if (written != static_cast<ssize_t>(contents.size())) give_up(written < 0 ? errno : EIO);
+}
+
+void PartialFile::take_place(Durably durably) {
+  if (partial_.empty()) return;
+  if (durably == Durably::yes && ::fsync(descriptor_) != 0) give_up(errno);
+  if (::rename(partial_.c_str(), path_.c_str()) != 0) give_up(errno);
+  partial_.clear();
+  if (durably == Durably::yes) sync_folder(path_);
+}
 
 void write_durably(const std::string& path, std::string_view contents) {
   write_durably(path, std::vector<std::string_view>{contents});
 }
 
 void write_durably(const std::string& path, const std::vector<std::string_view>& parts) {
-  const std::string partial = path + ".partial";
-  const Descriptor descriptor(open_partial(partial));
-  int error = ::ftruncate(descriptor, 0) == 0 ? 0 : errno;
-  for (const auto& part : parts)
-    if (error == 0) error = write_all(descriptor, part);
-  if (error == 0 && ::fsync(descriptor) != 0) error = errno;
-  if (error == 0 && ::rename(partial.c_str(), path.c_str()) != 0) error = errno;
-  if (error != 0) {
-    ::unlink(partial.c_str());
-    fail(path, "cannot be written", error);
-  }
-  sync_folder(path);
+  PartialFile file(path);
+  for (const auto& part : parts) file.append(part);
+  file.take_place();
 }
 
 LineFile::LineFile(const std::string& path, std::size_t length) : path_(path), length_(length) {

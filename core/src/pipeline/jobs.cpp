@@ -41,16 +41,13 @@ std::string text(const Step& step, const std::string& key, const std::string& fa
   return value && value->is_text() ? value->text() : fallback;
 }
 
-SplitData split_of(const TaskUse& task, const Step& step, const std::string& split, std::int64_t limit,
-                   const std::string& cache, const std::shared_ptr<const Tokenizer>& tokenizer,
-                   const Registry& registry) {
+SplitData split_of(const TaskUse& task, const Step& step, const std::string& split, const std::string& cache,
+                   const std::shared_ptr<const Tokenizer>& tokenizer, const Registry& registry) {
   SplitRequest request;
-  request.split = split;
-  request.limit = limit;
   request.source_length = step_integer(step, "source_length", request.source_length);
   request.target_length = optional_integer(step, "target_length");
   request.cache_folder = cache;
-  return split_data(*task.data, request, tokenizer, registry);
+  return split_data(*task.data, used_split(task, step, split), request, tokenizer, registry);
 }
 
 TrainSettings train_settings(const Step& step) {
@@ -112,14 +109,13 @@ TrainJob train_job(const Work& work, const Plan& plan, const JobPlaces& places,
   job.settings = train_settings(work.step);
   job.folder = places.folder;
   job.identity = work.id;
-  const std::int64_t limit = step_integer(work.step, "limit", 0);
   for (std::size_t i = 0; i < work.tasks.size(); ++i) {
-    const auto add = [&](std::vector<SplitData>& splits, const char* name, std::int64_t first) {
-      splits.push_back(split_of(*work.tasks[i], work.step, name, first, places.cache, tokenizer, registry));
+    const auto add = [&](std::vector<SplitData>& splits, const char* name) {
+      splits.push_back(split_of(*work.tasks[i], work.step, name, places.cache, tokenizer, registry));
       splits.back().task_number = static_cast<std::int64_t>(i);
     };
-    add(job.train, "train", limit);
-    if (has_validation(*work.tasks[i])) add(job.validation, "validation", 0);
+    add(job.train, "train");
+    if (has_validation(*work.tasks[i])) add(job.validation, "validation");
   }
   return job;
 }
@@ -133,8 +129,7 @@ EvaluateJob evaluate_job(const Work& work, const Plan& plan, const JobPlaces& pl
   job.batch_size = step_integer(work.step, "batch_size", job.batch_size);
   job.folder = places.folder;
   for (const auto& task : work.tasks) {
-    job.splits.push_back(split_of(*task, work.step, splits_of(work.step).front(), step_integer(work.step, "limit", 0),
-                                  places.cache, tokenizer, registry));
+    job.splits.push_back(split_of(*task, work.step, splits_of(work.step).front(), places.cache, tokenizer, registry));
     const auto& names = job.model.tasks;  // a task that the model does not know is scored as its first one
     const auto known = std::find(names.begin(), names.end(), task->name);
     job.splits.back().task_number = known == names.end() ? 0 : known - names.begin();

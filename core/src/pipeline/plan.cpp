@@ -90,6 +90,15 @@ std::int64_t step_integer(const Step& step, const std::string& key, std::int64_t
   return value && value->is_integer() ? value->integer() : fallback;
 }
 
+Split used_split(const TaskUse& task, const Step& step, const std::string& split) {
+  const bool trains = step.verb == "train";
+  if (trains && split != "train") return task.data->split(split);
+  std::optional<FewShot> few_shot;
+  if (const Value* said = trains ? step_value(step, "few_shot") : nullptr; said && said->is_map())
+    few_shot = {said->at("k").integer(), said->at("per_label").boolean(), said->at("draw").integer()};
+  return task.data->split(split, step_integer(step, "limit", 0), few_shot);
+}
+
 Planner::Planner(Places places, Machinery machinery, ContentDigests& digests)
     : places_(std::move(places)), machinery_(std::move(machinery)), digests_(digests) {}
 
@@ -188,7 +197,10 @@ std::shared_ptr<const TaskUse> Planner::task_use(const TaskChoice& choice, const
   TaskSettings settings;
   const Value* root = said("root");
   settings.root = data_root(places_.data, root ? absolute_path(root->text(), root->origin) : "");
-  if (const Value* official = said("official_splits")) settings.official_splits = official->boolean();
+  if (const Value* splits = said("splits")) settings.official_splits = splits->text() == "official";
+  if (const Value* skip = said("skip_bad_rows")) settings.skip_bad_rows = skip->boolean();
+  if (choice.labels.is_map())
+    for (const auto& [label, text] : choice.labels.members()) settings.labels.emplace_back(label, text.scalar_text());
   if (const Value* prefix = said("task_prefix")) settings.task_prefix = prefix->boolean();
   const Value* all_files = said("files");  // task → {split: path}
   const Value* files = all_files && all_files->is_map() ? all_files->find(choice.name) : nullptr;
@@ -196,7 +208,8 @@ std::shared_ptr<const TaskUse> Planner::task_use(const TaskChoice& choice, const
     for (const auto& [split, path] : files->members()) settings.files[split] = absolute_path(path.text(), path.origin);
 
   const std::string key = choice.name + "\n" + settings.root + "\n" + (settings.official_splits ? "o" : "") +
-                          (settings.task_prefix ? "p" : "") + (choice.in_place ? "i" : "") + "\n" +
+                          (settings.task_prefix ? "p" : "") + (settings.skip_bad_rows ? "s" : "") +
+                          canonical_json(choice.labels) + (choice.in_place ? "i" : "") + "\n" +
                           canonical_json(choice.options.values()) + (files ? canonical_json(*files) : "");
   auto& use = tasks_[key];
   if (use) return use;
@@ -214,8 +227,18 @@ std::shared_ptr<const TaskUse> Planner::task_use(const TaskChoice& choice, const
     if (!machinery_.catalogue.find("metric", metric))
       throw RecipeError(choice.origin, "task '" + choice.name + "': no plugin offers its metric '" + metric + "'" +
                                            did_you_mean(metric, machinery_.catalogue.names("metric")));
+  settings.cache = example_cache(*made);
   made->data = std::make_shared<TaskData>(std::move(task), std::move(settings));
   return use = made;
+}
+
+// A plugin's bytes count, not only the version that it states: who builds a task anew sees what it makes now.
+ExampleCache Planner::example_cache(const TaskUse& task) {
+  ExampleCache cache{places_.cache.empty() ? "" : places_.cache + "/examples", {}, {}};
+  const bool has_library = task.plugin && !task.plugin->library.empty();
+  cache.maker = (has_library ? digests_.file(task.plugin->library) : "") + canonical_json(task.options.values());
+  cache.digest = [this](const std::string& path) { return digests_.file(path); };
+  return cache;
 }
 
 TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::string>& splits) {
@@ -231,16 +254,13 @@ TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::s
     contents.metrics.push_back(machinery_.catalogue.find("metric", metric));  // it is there: task_use
   }
 
+  std::vector<std::string> needed = splits;
+  if (!use.data->has_split("validation")) std::erase(needed, "validation");  // then the last state is the result
+  use.data->require_files(needed);
   std::map<std::string, std::string> digests;
-  for (const auto& split : splits) {
-    if (split == "validation" && !use.data->has_split(split)) continue;  // then the last state is the result
-    for (const auto& file : use.data->files(split)) {
-      if (digests.count(file.split)) continue;
-      if (file.found.empty())
-        static_cast<void>(use.data->split(split, 1));  // says what is missing, where it was looked for, how to get it
-      else
-        digests[file.split] = digests_.file(file.found);
-    }
+  for (const auto& split : needed) {
+    const DataFiles files = use.data->files(split);
+    if (files.found()) digests[files.split] = contents_digest(files, use.data->settings().cache.digest);
   }
   contents.files.assign(digests.begin(), digests.end());
   return contents;
@@ -401,8 +421,7 @@ void note_unused_keys(const Work& work, Plan& plan) {
 void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
   for (const auto& task : work.tasks)
     collect(task->origin, [&] {
-      work.examples +=
-          static_cast<std::int64_t>(task->data->split("train", step_integer(work.step, "limit", 0)).size());
+      work.examples += static_cast<std::int64_t>(used_split(*task, work.step, "train").size());
       if (has_validation(*task)) static_cast<void>(task->data->split("validation"));
     });
   const std::int64_t batch = std::max<std::int64_t>(1, step_integer(work.step, "batch_size", 1));
@@ -441,10 +460,9 @@ void Planner::check_known_tasks(const Work& work, const Plan& plan) {
 }
 
 void Planner::count_evaluation(Work& work, const Plan& plan, bool has_engine) {
-  const std::int64_t limit = step_integer(work.step, "limit", 0);
   for (const auto& task : work.tasks)
     collect(task->origin, [&] {
-      work.examples += static_cast<std::int64_t>(task->data->split(splits_of(work.step).front(), limit).size());
+      work.examples += static_cast<std::int64_t>(used_split(*task, work.step, splits_of(work.step).front()).size());
     });
   if (work.inputs.empty()) {  // the untouched backbone: its config is read, so that it is known to be one
     static_cast<void>(tokenizer(work.checkpoint.tokenizer));
@@ -454,17 +472,16 @@ void Planner::count_evaluation(Work& work, const Plan& plan, bool has_engine) {
 }
 
 // Tokens of `examples` rows of a split, from evenly spaced ones of them.
-std::int64_t tokens_of(const TaskUse& task, const std::string& split, std::int64_t limit, const Step& step,
-                       const Tokenizer& tokenizer) {
+std::int64_t tokens_of(const TaskUse& task, const std::string& split, const Step& step, const Tokenizer& tokenizer) {
   constexpr std::size_t sampled = 1000;
-  const auto examples = task.data->split(split, limit);
+  const Split examples = used_split(task, step, split);
   if (examples.empty()) return 0;
   const std::size_t stride = (examples.size() + sampled - 1) / sampled;
   const std::int64_t length = step_integer(step, "source_length", 256);
   std::int64_t tokens = 0, count = 0;
   for (std::size_t i = 0; i < examples.size(); i += stride, ++count)
-    tokens += static_cast<std::int64_t>(tokenizer.encode(examples[i].source, length).ids.size() +
-                                        tokenizer.encode(examples[i].target).size()) +
+    tokens += static_cast<std::int64_t>(tokenizer.encode(examples.source(i), length).ids.size() +
+                                        tokenizer.encode(examples.target(i)).size()) +
               1;
   return tokens * static_cast<std::int64_t>(examples.size()) / count;
 }
@@ -474,8 +491,7 @@ void Planner::count_tokens(Plan& plan) {
     if (work.state == WorkState::done || work.examples == 0) continue;
     const auto pieces = tokenizer(work.checkpoint.tokenizer);
     std::int64_t once = 0;
-    for (const auto& task : work.tasks)
-      once += tokens_of(*task, splits_of(work.step).front(), step_integer(work.step, "limit", 0), work.step, *pieces);
+    for (const auto& task : work.tasks) once += tokens_of(*task, splits_of(work.step).front(), work.step, *pieces);
     const std::int64_t seen = work.step.verb == "train" ? work.updates * step_integer(work.step, "batch_size", 1) : 0;
     work.tokens = seen > 0 ? static_cast<std::int64_t>(static_cast<double>(once) * static_cast<double>(seen) /
                                                        static_cast<double>(work.examples))

@@ -21,8 +21,9 @@ namespace atp {
 struct Places {
   std::string recipe;  // the recipe's file
   std::string out = "out";
-  std::string data;    // --data; "" where not given
-  std::string models;  // --models or $ATP_MODELS; "" where not given
+  std::string data;        // --data; "" where not given
+  std::string models;      // --models or $ATP_MODELS; "" where not given
+  std::string cache = {};  // of examples; "" where a plan is to leave nothing behind
 };
 
 enum class WorkState { done, resumable, to_do, failed };
@@ -130,6 +131,7 @@ class Planner {
   void plan_trial(const ResolvedTrial& trial, Plan& plan);
   std::size_t plan_step(const Step& step, const std::string& trial, const TrialSteps& steps, Plan& plan);
   void add_report(const Step& step, std::size_t trial, const TrialSteps& steps, Plan& plan);
+  ExampleCache example_cache(const TaskUse& task);
   TaskContents task_contents(const TaskUse& task, const std::vector<std::string>& splits);
   static std::vector<std::size_t> find_works(const TrialSteps& steps, const std::string& name, const std::string& item);
   StepContents contents_of(const Work& work, const Plan& plan);
@@ -151,6 +153,9 @@ class Planner {
 
 // The splits that a step reads: training and validation, or the one that is scored.
 std::vector<std::string> splits_of(const Step& step);
+// The examples of a split that a step works on: what it trains on or scores, limited and drawn as it says, or all of
+// validation.
+Split used_split(const TaskUse& task, const Step& step, const std::string& split);
 // An option of a step that may stand in its verb's table or in that of `data`; nullptr where neither has it.
 const Value* step_value(const Step& step, const std::string& key);
 std::int64_t step_integer(const Step& step, const std::string& key, std::int64_t fallback);

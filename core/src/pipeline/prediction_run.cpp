@@ -49,9 +49,8 @@ std::vector<std::string> sources_of_split(const TaskUse& use, const std::string&
 
 std::vector<std::string> sources_of(const PredictionRequest& request, const TaskUse& use, const Work& work) {
   if (request.input.empty()) {
-    const Value* official = work.step.data.values().find("official_splits");
     return sources_of_split(use, request.split.empty() ? "test" : request.split,
-                            request.official_splits || (official && official->boolean()));
+                            request.official_splits || use.data->settings().official_splits);
   }
   auto sources = read_sources(request.input, use.data->task(), use.data->prefix());
   if (sources.empty()) throw DataError({request.input}, "no sources; expected at least one");

@@ -1,5 +1,7 @@
 #include "pipeline/recipe_run.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/filesystem.hpp>
 #include <memory>
@@ -143,7 +145,10 @@ int run_recipe(const RunRequest& request, std::ostream& out) {
     }
   const bool remembers = fs::is_directory(request.out);  // a plan leaves nothing behind where nothing was
   ContentDigests digests(remembers ? request.out + "/cache/digests.sqlite" : "");
-  Planner planner({request.recipe, request.out, request.data, request.models}, machinery, digests);
+  const bool keeps = remembers && ::access(request.out.c_str(), W_OK) == 0;
+  Planner planner(
+      {request.recipe, request.out, request.data, request.models, keeps ? request.out + "/cache" : std::string()},
+      machinery, digests);
   Plan plan = plan_or_complain(planner, trials, unwritable);
   if (request.dry_run) return show_plan(plan, planner, machinery, request, out);
   return run_plan(plan, planner, machinery, console, request, out);

@@ -33,14 +33,23 @@ Value summary(const std::vector<std::pair<std::string, Scores>>& tasks) {
   return all;
 }
 
+std::string numbers_text(const Split::Order& numbers) {
+  std::string text;
+  for (const auto number : numbers) text += (text.empty() ? "" : ", ") + std::to_string(number);
+  return text;
+}
+
 Value splits_value(const std::vector<UsedSplit>& splits) {
   Value value = Value::map();
   for (const auto& used : splits) {
     if (!value.find(used.split)) value.set(used.split, Value::map());
     Value& task = value.find(used.split)->set(used.task, Value::map());
-    task.set("examples", used.examples);
+    const RowCounts& counts = used.rows.store().counts();
+    task.set("examples", static_cast<std::int64_t>(used.rows.size()));
     task.set("truncated_sources", used.truncated_sources);
-    task.set("indices", used.indices);
+    task.set("bad_rows", static_cast<std::int64_t>(counts.bad));
+    task.set("left_out_rows", static_cast<std::int64_t>(counts.left_out));
+    task.set("indices", text_digest(numbers_text(used.rows.order())));
   }
   return value;
 }
@@ -74,6 +83,19 @@ Value versions(const StepContents& plugins, const DeviceReport& device) {
 
 }  // namespace
 
+std::string splits_record(const std::vector<UsedSplit>& splits) {
+  std::string text;
+  for (const auto& used : splits) {
+    Value line = Value::map();
+    line.set("split", used.split);
+    line.set("task", used.task);
+    std::string start = to_json(line);
+    start.pop_back();
+    text += start + ", \"indices\": [" + numbers_text(used.rows.order()) + "]}\n";
+  }
+  return text;
+}
+
 Value result_record(const Work& work, const StepResult& result, const std::vector<UsedSplit>& splits) {
   const bool trains = work.step.verb == "train";
   Value record = Value::map();
@@ -96,7 +118,7 @@ Value result_record(const Work& work, const StepResult& result, const std::vecto
   std::int64_t examples = 0, truncated = 0;
   for (const auto& used : splits) {
     if (trains && used.split != "train") continue;
-    examples += used.examples;
+    examples += static_cast<std::int64_t>(used.rows.size());
     truncated += used.truncated_sources;
   }
   record.set("examples", examples);

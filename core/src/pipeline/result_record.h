@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "data/split.h"
 #include "engine/engine.h"
 #include "pipeline/plan.h"
 
@@ -14,15 +15,19 @@ namespace atp {
 struct UsedSplit {
   std::string split;
   std::string task;
-  std::int64_t examples = 0;
+  Split rows;
   std::int64_t truncated_sources = 0;
   std::int64_t tokens = 0;
-  std::string indices;  // digest of the examples' numbers in their file, in order
 };
+
+// splits.jsonl: for each split that a step used its examples' numbers in their file, in their order.
+std::string splits_record(const std::vector<UsedSplit>& splits);
 
 // result.json: nothing but what the identity decides, so that it is the same byte by byte whenever it is made.
 //   scores       metric → score; of several tasks "average" (of their primary metrics) and "task.metric"
 //   task_scores  task → metric → score
+//   splits       split → task → examples, what became of the file's rows, digest of the examples' numbers
+//   (splits.jsonl)
 Value result_record(const Work& work, const StepResult& result, const std::vector<UsedSplit>& splits);
 
 struct RunCircumstances {

@@ -26,20 +26,17 @@ std::int64_t tokens_in(const TokenRows& rows) {
   return tokens;
 }
 
-void note_splits(const Work& work, const std::vector<SplitData>& data, const std::string& split, std::int64_t limit,
+void note_splits(const Work& work, const std::vector<SplitData>& data, const std::string& split,
                  std::vector<UsedSplit>& used) {
   for (const auto& part : data) {
-    const auto task =
-        std::find_if(work.tasks.begin(), work.tasks.end(), [&](const auto& use) { return use->name == part.task; });
-    std::string indices;
-    if (task != work.tasks.end())
-      for (const auto& example : (*task)->data->split(split, limit)) indices += std::to_string(example.index) + "\n";
     if (const auto cut = part.rows->truncated_sources(); cut > 0)
       log::warn("'" + work.title() + "': task '" + part.task + "', " + split + ": sources longer than " +
                 std::to_string(step_integer(work.step, "source_length", 256)) +
                 " tokens are cut: " + std::to_string(cut) + " of " + std::to_string(part.rows->size()));
-    used.push_back({split, part.task, part.rows->size(), part.rows->truncated_sources(), tokens_in(*part.rows),
-                    text_digest(indices)});
+    for (const auto& task : work.tasks)
+      if (task->name == part.task)
+        used.push_back({split, part.task, used_split(*task, work.step, split), part.rows->truncated_sources(),
+                        tokens_in(*part.rows)});
   }
 }
 
@@ -49,7 +46,7 @@ std::int64_t tokens_seen(const Work& work, const StepResult& result, const std::
   for (const auto& split : used) {
     if (work.step.verb == "train" && split.split != "train") continue;
     tokens += split.tokens;
-    examples += split.examples;
+    examples += static_cast<std::int64_t>(split.rows.size());
   }
   if (work.step.verb != "train" || examples == 0) return tokens;
   const auto batch = static_cast<double>(step_integer(work.step, "batch_size", 1));
@@ -236,15 +233,16 @@ Runner::Attempt Runner::work_on(std::size_t index, const StepFolder& folder) {
   {
     ProgressLine line(console_, title);
     const Control control{&stop_, [&](const Progress& progress) { line.show(progress); }};
-    const std::int64_t limit = step_integer(work.step, "limit", 0);
     if (trains) {
       const TrainJob job = train_job(work, plan_, places, tokenizer, machinery_.registry);
-      note_splits(work, job.train, "train", limit, used);
-      note_splits(work, job.validation, "validation", 0, used);
+      note_splits(work, job.train, "train", used);
+      note_splits(work, job.validation, "validation", used);
+      write_durably(folder.file("splits.jsonl"), splits_record(used));
       result = machinery_.engine().train(job, control);
     } else {
       const EvaluateJob job = evaluate_job(work, plan_, places, tokenizer, machinery_.registry);
-      note_splits(work, job.splits, splits_of(work.step).front(), limit, used);
+      note_splits(work, job.splits, splits_of(work.step).front(), used);
+      write_durably(folder.file("splits.jsonl"), splits_record(used));
       result = machinery_.engine().evaluate(job, control);
     }
   }

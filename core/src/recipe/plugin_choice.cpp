@@ -94,6 +94,21 @@ Value options_of(const Value& choice, Problems& problems) {
   return options;
 }
 
+// labels: {0: negative}, which every task takes that has no option of that name.
+Value taken_labels(Value& options, Problems& problems) {
+  const Value* said = options.find("labels");
+  if (!said) return {};
+  Value labels = *said;
+  options.erase("labels");
+  if (!labels.is_map()) {
+    problems.add(labels.origin, "'labels': found " + found_text(labels) +
+                                    ", expected a map from the task's label words to others, as in {0: negative}");
+    return {};
+  }
+  check_labels(labels, problems);
+  return labels;
+}
+
 }  // namespace
 
 std::string found_text(const Value& value) {
@@ -155,9 +170,10 @@ std::optional<TaskChoice> task_choice(Catalogue& catalogue, const Value& value, 
   }
   auto plugin = named_plugin(catalogue, "task", value, problems);
   if (!plugin) return {};
-  const Value options = value.is_map() ? options_of(value, problems) : Value();
+  Value options = value.is_map() ? options_of(value, problems) : Value();
+  Value labels = value.is_map() && !plugin->entry->options.find("labels") ? taken_labels(options, problems) : Value();
   return TaskChoice{plugin->name, check_table(plugin->entry->options, options, value.origin, problems), false,
-                    value.origin};
+                    value.origin, std::move(labels)};
 }
 
 std::vector<TaskChoice> task_choices(Catalogue& catalogue, const Value& list, const std::string& key,

@@ -65,6 +65,7 @@ struct TaskChoice {
   Params options;  // the task's own, or the in-place table's
   bool in_place = false;
   Origin origin;
+  Value labels = {};  // {name: sst2, labels: {0: negative, 1: positive}}: the task's label words → others
 };
 
 // One result of another step, or a file, that a step reads. "All results of a step" are as many inputs.
@@ -134,6 +135,7 @@ const Options& recipe_options();
 const Options& backbone_options();
 const Options& random_checkpoint_options();  // backbone: {checkpoint: {random, seed}}
 const Options& data_options();
+const Options& few_shot_options();  // data: {few_shot: {k, per_label, draw}}
 // A method's own table may repeat a key of "train" to give it another default or range (fine_tuning: learning_rate).
 const Options& verb_options(const std::string& verb);
 // Keys of `data:` and `backbone:` that a step of this verb may say for itself.

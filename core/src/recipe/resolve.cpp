@@ -38,6 +38,20 @@ bool says_none(const Value& value) { return value.is_null() || (value.is_text() 
 
 bool is_folder_or_file(const std::string& path) { return boost::filesystem::exists(path); }
 
+// What is not said has its default, so that the same draw is the same step however it is written.
+void check_few_shot(Params& data, Problems& problems) {
+  if (!data.has("few_shot") || !data.value("few_shot").is_map()) return;
+  const Value& said = data.value("few_shot");
+  Problems found;
+  Value draw = with_origins(check_table(few_shot_options(), said, said.origin, found), "default of 'few_shot'");
+  for (const auto& problem : found.list()) problems.add(problem.origin, "'few_shot': " + problem.message);
+  draw.origin = said.origin;
+  draw.key_origin = said.key_origin;
+  Value values = data.values();
+  values.set("few_shot", std::move(draw));
+  data = Params(data.options(), std::move(values), data.where());
+}
+
 Value placed_text(const Value& text) {
   Value path(absolute_path(text.text(), text.origin));
   path.origin = text.origin;
@@ -174,9 +188,10 @@ Step Resolver::new_step(const DeclaredStep& declared, const std::string& item, c
   if (backbone.is_null()) backbone = Value::map();
   if (base) {  // a result is scored as it was trained, but on other examples
     for (const auto& [key, value] : base->data.values().members())
-      if (base->data.said(key) && key != "limit") data.set(key, value);
+      if (base->data.said(key) && key != "limit" && key != "few_shot") data.set(key, value);
     if (base->backbone_keys.said("precision")) backbone.set("precision", base->backbone_keys.value("precision"));
   }
+  if (declared.verb != "train") data.erase("few_shot");
   for (const Value* layer : layers) {
     if (!layer->is_map()) continue;
     for (const auto& key : step_overrides(declared.verb)) {
@@ -194,6 +209,7 @@ Step Resolver::new_step(const DeclaredStep& declared, const std::string& item, c
   step.backbone_keys = check_table(backbone_options(), kept_keys(backbone, backbone_options()), backbone.origin,
                                    backbone_keys_.is_null() ? known : problems_);
   step.data = check_table(data_options(), kept_keys(data, data_options()), data_.origin, problems_);
+  check_few_shot(step.data, problems_);
   return step;
 }
 

@@ -53,8 +53,22 @@ const Options& data_options() {
           .unit("examples")
           .help("the first so many: of the training split in a train step, of the evaluated one in an evaluate step"),
       boolean("task_prefix", true).help("the task's name and one space before the source, as in the released code"),
-      boolean("official_splits", false).help("the files' own splits in place of the task's rule"),
+      text("splits", "task").one_of({"task", "official"}).help("by the task's rule, or the files' own as they are"),
+      map("few_shot")
+          .help("{k, per_label, draw}: train on k examples drawn from the training split, or on k of each label"),
+      boolean("skip_bad_rows", false)
+          .help("go without rows that cannot be used, however many; otherwise more than 1% of them stop a task")
+          .not_in_hash(),
       map("files").help("task → {split: path}, in place of the files that the task looks for"),
+  };
+  return table;
+}
+
+const Options& few_shot_options() {
+  static const Options table{
+      integer("k").required().at_least(1).unit("examples").help("of the task, or of each label"),
+      boolean("per_label", false).help("k of each label, in place of k in all"),
+      integer("draw", 0).at_least(0).help("which draw; each is the same whatever else the recipe says"),
   };
   return table;
 }
@@ -125,8 +139,10 @@ const Options& verb_options(const std::string& verb) {
 
 const std::vector<std::string>& step_overrides(const std::string& verb) {
   static const std::vector<std::string> model{"source_length", "target_length", "limit", "task_prefix", "precision"};
+  static const std::vector<std::string> train{"source_length", "target_length", "limit",
+                                              "few_shot",      "task_prefix",   "precision"};
   static const std::vector<std::string> none;
-  return verb == "report" ? none : model;
+  return verb == "report" ? none : verb == "train" ? train : model;
 }
 
 const Options& in_place_task_options() {
@@ -159,7 +175,7 @@ const std::vector<std::string>& planned_verbs() {
 }
 
 const std::vector<std::string>& planned_keys() {
-  static const std::vector<std::string> names{"compat", "few_shot"};
+  static const std::vector<std::string> names{"compat"};
   return names;
 }
 

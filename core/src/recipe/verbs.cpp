@@ -82,6 +82,16 @@ Resolver::Item Resolver::item(const Value& value) {
   if (name && !name->is_text())
     problems_.add(name->origin, "'as': found " + found_text(*name) + ", expected a name for this item");
   Value named = task ? *task : value;
+  if (const Value* labels = item.layer.find("labels")) {  // {task: sst2, labels: {…}}: the task's own
+    if (named.is_text()) {
+      Value map = Value::map();
+      map.origin = named.origin;
+      map.set("name", named);
+      named = std::move(map);
+    }
+    if (named.is_map()) named.set("labels", *labels);
+    item.layer.erase("labels");
+  }
   for (const auto& key : train_keys()) {  // {name: sst2, epochs: 3}
     const Value* misplaced = task || !value.is_map() ? nullptr : value.find(key);
     if (!misplaced) continue;

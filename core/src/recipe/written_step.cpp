@@ -20,11 +20,13 @@ Value task_value(const TaskChoice& task) {
   if (task.in_place) return with_origins(task.options, "default of tasks made in a recipe");
   Value value(task.name);
   value.origin = task.origin;
-  if (task.options.values().members().empty()) return value;
+  if (task.options.values().members().empty() && task.labels.is_null()) return value;
   Value map = Value::map();
   map.origin = task.origin;
   map.set("name", value);
-  map.set("options", with_origins(task.options, "default of task '" + task.name + "'"));
+  if (!task.options.values().members().empty())
+    map.set("options", with_origins(task.options, "default of task '" + task.name + "'"));
+  if (!task.labels.is_null()) map.set("labels", task.labels);
   return map;
 }
 

@@ -1,7 +1,9 @@
 #include "data/inspection.h"
 
+#include <cmath>
 #include <sstream>
 
+#include "atp/metric.h"
 #include "tests/unit/data/fixture.h"
 
 using namespace atp;
@@ -78,25 +80,95 @@ TEST_CASE("atp show --json") {
   show_example(data, {.split = "train", .index = 0, .tokens = true, .tokenizer = own_model}, text);
   CHECK(has(text.str(), "source      rte sentence1: A. sentence2: B."));
   CHECK(has(text.str(), "</s>(1)"));
+  CHECK(text.str().find("|cut|") == std::string::npos);
+  std::ostringstream cut;
+  show_example(
+      data, {.split = "train", .index = 0, .tokens = true, .tokenizer = own_model, .json = false, .source_length = 4},
+      cut);
+  CHECK(has(cut.str(), ", cut to 4 tokens: "));
+  CHECK(has(cut.str(), " </s>(1) |cut| "));
   CHECK(has(text.str(), own_model));
 }
+
+namespace {
+
+std::string checked(const TextTask& task, const Folder& folder, bool is_well) {
+  std::ostringstream out;
+  const TaskData data(task, {.root = folder.path(), .skip_bad_rows = true});
+  CHECK(check_task(data, {.tokenizer = own_model}, test::plugins(), out) == is_well);
+  return out.str();
+}
+
+}  // namespace
 
 TEST_CASE("atp check: a task that is well, and one that is not") {
   const Folder folder;
   write_rte(folder);
-  const CheckRequest request{.tokenizer = own_model};
-  std::ostringstream good;
-  CHECK(check_task(TaskData(rte(), {.root = folder.path()}), request, test::plugins(), good));
-  CHECK(has(good.str(), "100.00 on perfect predictions, 0.00 on empty ones"));
-  CHECK(has(good.str(), "0 of 2 answers hold a character that the tokenizer cannot write"));
-  CHECK(has(good.str(), "all is well"));
-  folder.write("RTE/train.tsv", "index\tsentence1\tsentence2\tlabel\n0\tA.\tB.\tmaybe\n");
+  const auto good = checked(rte(), folder, true);
+  CHECK(has(good, "examples       2"));
+  CHECK(has(good, "rows           2 in the file: 0 left out by the task's rule, 0 bad"));
+  CHECK(has(good, "labels         0: 1 1: 1"));
+  CHECK(has(good, "100.00 on perfect predictions, 0.00 on empty ones"));
+  CHECK(has(good, "0 of 2 answers hold a character that the tokenizer cannot write"));
+  CHECK(has(good, "a source length of 256 cuts 0 of 2"));
+  CHECK(good.find("duplicates") == std::string::npos);
+  CHECK(has(good, "verdict: all is well"));
+  folder.write("RTE/train.tsv", "index\tsentence1\tsentence2\tlabel\n0\tA.\tB.\tmaybe\n1\tA.\tB.\tentailment\n");
+  const auto bad = checked(rte(), folder, false);
+  CHECK(has(bad, "train.tsv:2: label 'maybe' is not in the label set"));
+  CHECK(has(bad, "WRONG: more than 1% of the rows cannot be used"));
+  CHECK(has(bad, "verdict: something is wrong: 1 fault"));
   std::filesystem::remove(folder.path("RTE/dev.tsv"));
-  std::ostringstream bad;
-  CHECK_FALSE(check_task(TaskData(rte(), {.root = folder.path()}), request, test::plugins(), bad));
-  CHECK(has(bad.str(), "train.tsv:2: label 'maybe' is not in the label set"));
-  CHECK(has(bad.str(), "no data for its split 'dev'"));
-  CHECK(has(bad.str(), "something is wrong"));
+  const auto missing = checked(rte(), folder, false);
+  CHECK(has(missing, "WRONG: task 'rte': no data for its split 'dev'"));
+}
+
+TEST_CASE("atp check: histogram, cut sources, and sources that stand twice") {
+  const Folder folder;
+  const std::string header = "index\tsentence1\tsentence2\tlabel\n";
+  std::string words;
+  for (int i = 0; i < 400; ++i) words += "the ";
+  folder.write("RTE/train.tsv", header + "0\tA.\tB.\tentailment\n1\tA.\tB.\tnot_entailment\n2\t" + words +
+                                    "\tD.\tentailment\n3\tE.\tF.\tentailment\n");
+  folder.write("RTE/dev.tsv", header + "0\tE.\tF.\tentailment\n1\tG.\tH.\tnot_entailment\n");
+  const auto text = checked(rte(), folder, true);
+  CHECK(has(text, "a source length of 256 cuts 1 of 4"));
+  CHECK(has(text, "257 to 512"));
+  CHECK(has(text, "1 sources stand here before (train 1 = train 0)"));
+  CHECK(has(text, "1 sources stand in train too ("));
+}
+
+namespace {
+
+struct Half final : Metric {
+  double score(const Predictions&) const override { return 50; }
+};
+struct Undefined final : Metric {
+  double score(const Predictions& predictions) const override {
+    return predictions.texts.empty() || !predictions.texts.front().empty() ? 100 : std::nan("");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("atp check: a metric that does not know a perfect answer, one that is not defined, targets without a text") {
+  const Folder folder;
+  folder.write("train.jsonl", "{\"t\": \"a\"}\n{\"t\": \"b\"}\n{\"t\": \"\"}\n");
+  TextTask task;
+  task.name = "free";
+  task.files = jsonl({{"train", "train.jsonl"}});
+  task.metrics = {"half", "undefined"};
+  task.render = [](const Row& row) { return Example{.source = row["t"], .target = row["t"]}; };
+  Registry registry;
+  registry.add(Offer<Metric>{"half", "", {}, [](const Params&) { return std::make_shared<const Half>(); }});
+  registry.add(Offer<Metric>{"undefined", "", {}, [](const Params&) { return std::make_shared<const Undefined>(); }});
+  std::ostringstream out;
+  const TaskData data(task, {.root = folder.path(), .skip_bad_rows = true});
+  CHECK_FALSE(check_task(data, {.tokenizer = own_model}, registry, out));
+  CHECK(has(out.str(), "WRONG: 1 targets are empty"));
+  CHECK(has(out.str(), "WRONG: metric 'half' does not give 100 to perfect predictions"));
+  CHECK(has(out.str(), "WRONG: metric 'undefined' is not finite"));
+  CHECK(has(out.str(), "verdict: something is wrong: 3 faults"));
 }
 
 TEST_CASE("atp score: text against a task's split") {

@@ -31,7 +31,7 @@ std::string table(std::size_t rows) {
   return text;
 }
 
-std::vector<std::int64_t> indices(const std::vector<TaskExample>& examples) {
+std::vector<std::int64_t> indices(const Split& examples) {
   std::vector<std::int64_t> result;
   for (const auto& example : examples) result.push_back(example.index);
   return result;
@@ -97,6 +97,19 @@ TEST_CASE("large sets: 1,000 of train are held out, a tenth of fewer than 10,000
   }
 }
 
+TEST_CASE("a data set that comes with train and test alone is tested on its test set") {
+  const Folder folder;
+  folder.write("R/train.tsv", table(100));
+  folder.write("R/test.tsv", table(7));
+  auto task = reviews(Splits::hold_out);
+  task.files = tsv({{"train", "R/train.tsv"}, {"test", "R/test.tsv"}});
+  task.other_forms = {hub("reviews")};
+  const TaskData data(task, {.root = folder.path()});
+  CHECK(data.split("train").size() == 90);
+  CHECK(data.split("validation").size() == 10);
+  CHECK(data.split("test").size() == 7);
+}
+
 TEST_CASE("official splits: the files as they are; dev and validation are one thing") {
   const Folder folder;
   folder.write("R/train.tsv", table(6));
@@ -117,10 +130,10 @@ TEST_CASE("files are looked for below the root and below the suite's folder; a m
   folder.write("shop/R/train.tsv", table(2));
   const TaskData data(reviews(Splits::halve_dev), {.root = folder.path()});
   CHECK(data.split("train").size() == 2);
-  CHECK(data.files("train").front().found == folder.path("shop/R/train.tsv"));
-  CHECK(data.files("test").front().found == "");
+  CHECK(data.files("train").parts.front().path == folder.path("shop/R/train.tsv"));
+  CHECK_FALSE(data.files("test").found());
   const auto text = test::message<DataError>([&] { data.split("test"); });
-  CHECK(has(text, "task 'reviews': no data for its split 'dev'. Looked for\n  " + folder.path("R/dev.tsv") + ", " +
+  CHECK(has(text, "task 'reviews': no data for its split 'dev'. Looked for\n  " + folder.path("R/dev.tsv") + "\n  " +
                       folder.path("shop/R/dev.tsv")));
   CHECK(has(text, "Reviews are offered by nobody (example.org). Put it below --data DIR (now " + folder.path()));
   const auto nowhere = test::message<DataError>([] { TaskData(reviews(Splits::official), {}).split("train"); });
@@ -135,16 +148,196 @@ TEST_CASE("bad rows: a label outside the set, a missing column, no rows") {
   const Folder folder;
   folder.write("R/train.tsv", "text\tlabel\na\tgood\nb\tgoud\n");
   folder.write("R/dev.tsv", "text\tlable\na\tgood\n");
-  const TaskData data(reviews(Splits::halve_dev), {.root = folder.path()});
-  CHECK(has(test::message<DataError>([&] { data.split("train"); }),
-            folder.path("R/train.tsv") +
-                ":3: label 'goud' is not in the label set of task 'reviews' (good, bad); did you mean 'good'?"));
-  CHECK(has(test::message<DataError>([&] { data.split("test"); }), "dev.tsv:2: no column 'label'"));
+  const auto data = [&] { return TaskData(reviews(Splits::halve_dev), {.root = folder.path()}); };
+  const auto text = test::message<DataError>([&] { data().split("train"); });
+  CHECK(
+      has(text, folder.path("R/train.tsv") +
+                    ":3: label 'goud' is not in the label set of task 'reviews' (good, bad); did you mean 'good'?\n"));
+  CHECK(has(text, "task 'reviews': 1 of 2 rows of " + folder.path("R/train.tsv") +
+                      " cannot be used, more than 1%. data.skip_bad_rows: true goes on without them"));
+  CHECK(has(test::message<DataError>([&] { data().split("test"); }), "dev.tsv:2: no column 'label'"));
   folder.write("R/dev.tsv", "text\tlabel\n");
-  CHECK(has(test::message<DataError>([&] { data.split("test"); }), "dev.tsv: task 'reviews': no rows"));
+  CHECK(has(test::message<DataError>([&] { data().split("test"); }), "dev.tsv: task 'reviews': no rows"));
   folder.write("R/dev.tsv", "text\tlabel\na\tgood\n");
-  CHECK(has(test::message<DataError>([&] { data.split("validation"); }), "its split 'validation' is empty"));
-  CHECK(data.split("test").size() == 1);
+  CHECK(has(test::message<DataError>([&] { data().split("validation"); }), "its split 'validation' is empty"));
+  CHECK(data().split("test").size() == 1);
+}
+
+TEST_CASE("up to one bad row in a hundred is gone without and counted; more only where the recipe says so") {
+  const Folder folder;
+  const auto write = [&](std::size_t good, std::size_t bad) {
+    std::string text = table(good);
+    for (std::size_t i = 0; i < bad; ++i) text += "bad\t?\n";
+    folder.write("R/train.tsv", text);
+  };
+  const auto data = [&](bool skip) {
+    return TaskData(reviews(Splits::halve_dev), {.root = folder.path(), .skip_bad_rows = skip});
+  };
+  write(99, 1);
+  const auto train = data(false).split("train");
+  CHECK(train.size() == 99);
+  CHECK(train.store().counts().rows == 100);
+  CHECK(train.store().counts().bad == 1);
+  CHECK(train.store().counts().left_out == 0);
+  write(98, 1);
+  CHECK(has(test::message<DataError>([&] { data(false).split("train"); }), "1 of 99 rows"));
+  CHECK(data(true).split("train").size() == 98);
+  write(10, 9);
+  const auto text = test::message<DataError>([&] { data(false).split("train"); });
+  CHECK(has(text, "train.tsv:16: label '?'"));
+  CHECK(has(text, "\nand 4 more\n"));
+  CHECK(text.find("train.tsv:17: label '?'") == std::string::npos);
+  write(0, 3);
+  CHECK(has(test::message<DataError>([&] { data(true).split("train"); }), "no rows; at least one is expected"));
+}
+
+// What stands in the cache is used as long as nothing that it was made of has changed.
+TEST_CASE("examples are kept on disk: found again, made again where file, plugin or task are others") {
+  const Folder folder;
+  folder.write("R/train.tsv", table(5));
+  folder.write("R/dev.tsv", table(4));
+  int rendered = 0;
+  auto task = reviews(Splits::halve_dev);
+  task.render = [&rendered](const Row& row) {
+    ++rendered;
+    return Example{.source = row["text"], .target = row["label"], .references = {"good", "bad"}, .group = "g"};
+  };
+  ExampleCache cache{folder.path("cache"), "library 1", [](const std::string& path) { return read_file(path); }};
+  const auto read = [&](const char* split = "train") {
+    rendered = 0;
+    return TaskData(task, {.root = folder.path(), .cache = cache}).split(split);
+  };
+  const auto made = read();
+  CHECK(rendered == 5);
+  const auto found = read();
+  CHECK(rendered == 0);
+  REQUIRE(found.size() == made.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CHECK(found[i].source == "reviews row " + std::to_string(i));
+    CHECK(found[i].target == (i % 2 ? "1" : "0"));
+    CHECK(found[i].references == std::vector<std::string>{"1", "0"});
+    CHECK(found[i].group == "g");
+    CHECK(found[i].index == static_cast<std::int64_t>(i));
+    CHECK(found[i].origin.text() == folder.path("R/train.tsv") + ":" + std::to_string(i + 2));
+  }
+  CHECK(indices(read("test")) == part(permutation(4, 42), 2, 4));
+  CHECK(rendered == 4);
+  cache.maker = "library 2";
+  read();
+  CHECK(rendered == 5);
+  task.labels.push_back({"fair", "2"});
+  read();
+  CHECK(rendered == 5);
+  task.prefix = "other";
+  read();
+  CHECK(rendered == 5);
+  folder.write("R/train.tsv", table(6));
+  CHECK(read().size() == 6);
+  CHECK(rendered == 6);
+  cache.folder.clear();
+  read();
+  CHECK(rendered == 6);
+}
+
+TEST_CASE("a data file that changes while it is read is not kept under the digest that it had") {
+  const Folder folder;
+  folder.write("R/train.tsv", table(5));
+  auto task = reviews(Splits::official);
+  task.render = [&](const Row& row) {
+    folder.write("R/train.tsv", table(7));
+    return Example{.source = row["text"], .target = row["label"]};
+  };
+  const ExampleCache cache{folder.path("cache"), "", [](const std::string& path) { return read_file(path); }};
+  const TaskData data(task, {.root = folder.path(), .cache = cache});
+  CHECK(has(test::message<DataError>([&] { data.split("train"); }), "was changed while it was read"));
+  CHECK(std::filesystem::is_empty(folder.path("cache")));
+}
+
+TEST_CASE("splits that have no files are told in one message") {
+  const Folder folder;
+  const TaskData data(reviews(Splits::halve_dev), {.root = folder.path()});
+  const auto text = test::message<DataError>([&] { data.require_files({"train", "validation", "test"}); });
+  CHECK(has(text, "no data for its splits 'train', 'dev'. Looked for"));
+  CHECK(has(text, folder.path("shop/R/train.tsv")));
+  CHECK(has(text, folder.path("R/dev.tsv")));
+}
+
+TEST_CASE("label words by the recipe; a row may say a label's text") {
+  const Folder folder;
+  folder.write("R/train.tsv", "text\tlabel\na\tgood\nb\tbad\nc\t0\nd\t1\ne\tawful\n");
+  folder.write("R/dev.tsv", table(4));
+  const auto targets = [&](std::vector<std::pair<std::string, std::string>> labels) {
+    const TaskData data(reviews(Splits::halve_dev),
+                        {.root = folder.path(), .labels = std::move(labels), .skip_bad_rows = true});
+    std::vector<std::string> all = data.labels();
+    for (const auto& example : data.split("train")) all.push_back(example.target);
+    return all;
+  };
+  using Texts = std::vector<std::string>;
+  CHECK(targets({}) == Texts{"1", "0", "1", "0", "0", "1"});
+  CHECK(targets({{"bad", "awful"}, {"good", "great"}}) ==
+        Texts{"great", "awful", "great", "awful", "awful", "great", "awful"});
+  CHECK(targets({{"0", "awful"}}) == Texts{"1", "awful", "1", "awful", "awful", "1", "awful"});
+  CHECK(has(test::message<RecipeError>([&] {
+              targets({{"goood", "x"}});
+            }),
+            "task 'reviews': no label 'goood'; did you mean 'good'? (one of: good, bad)"));
+}
+
+TEST_CASE("few-shot draws: of the training split, the same for every limit, others for another draw") {
+  const Folder folder;
+  folder.write("R/train.tsv", table(400));
+  folder.write("R/dev.tsv", table(40));
+  const TaskData data(reviews(Splits::halve_dev), {.root = folder.path()});
+  const auto first = indices(data.split("train", 0, FewShot{16, false, 0}));
+  CHECK(first.size() == 16);
+  CHECK(std::set<std::int64_t>(first.begin(), first.end()).size() == 16);
+  CHECK(indices(data.split("train", 0, FewShot{16, false, 0})) == first);
+  CHECK(indices(data.split("train", 0, FewShot{4, false, 0})) == part(first, 0, 4));
+  CHECK(indices(data.split("train", 5, FewShot{16, false, 0})) == part(first, 0, 5));
+  CHECK(indices(data.split("train", 0, FewShot{16, false, 1})) != first);
+  CHECK(data.split("train", 0, FewShot{400, false, 0}).size() == 400);
+  std::map<std::string, int> counts;
+  for (const auto& example : data.split("train", 0, FewShot{7, true, 0})) ++counts[example.target];
+  CHECK(counts == std::map<std::string, int>{{"0", 7}, {"1", 7}});
+  CHECK(has(test::message<DataError>([&] {
+              data.split("train", 0, FewShot{401, false, 0});
+            }),
+            "few_shot asks for 401 examples, and its training split has 400"));
+  CHECK(has(test::message<DataError>([&] {
+              data.split("train", 0, FewShot{201, true, 0});
+            }),
+            "few_shot asks for 201 examples of label '1', and its training split has 200"));
+  const TaskData held(reviews(Splits::hold_out), {.root = folder.path()});
+  const auto train = indices(held.split("train"));
+  for (const auto index : indices(held.split("train", 0, FewShot{16, false, 0})))
+    CHECK(std::count(train.begin(), train.end(), index) == 1);
+}
+
+// torch's own numbers: tests/goldens/splits.py.
+TEST_CASE("the examples of each split are those of the papers") {
+  const Folder folder;
+  const auto goldens = test::golden("splits.json");
+  REQUIRE(goldens.items().size() == 10);
+  for (const auto& golden : goldens.items()) {
+    const auto n = static_cast<std::size_t>(golden.at("n").integer());
+    CAPTURE(n);
+    const auto check = [&](const Value& wanted, const Split& split) {
+      CHECK(wanted.at("size").integer() == static_cast<std::int64_t>(split.size()));
+      std::vector<std::int64_t> first;
+      for (const auto& index : wanted.at("first").items()) first.push_back(index.integer());
+      CHECK(part(split.order(), 0, first.size()) == first);
+      CHECK(test::fnv(split.order()) == wanted.at("hash").text());
+    };
+    folder.write("R/train.tsv", table(n));
+    folder.write("R/dev.tsv", table(n));
+    const TaskData small(reviews(Splits::halve_dev), {.root = folder.path()});
+    check(golden.at("halved").at("validation"), small.split("validation"));
+    check(golden.at("halved").at("test"), small.split("test"));
+    const TaskData large(reviews(Splits::hold_out), {.root = folder.path()});
+    check(golden.at("held_out").at("validation"), large.split("validation"));
+    check(golden.at("held_out").at("train"), large.split("train"));
+  }
 }
 
 TEST_CASE("rows that a task leaves out by its own rule are no examples, and not bad ones") {
@@ -157,6 +350,8 @@ TEST_CASE("rows that a task leaves out by its own rule are no examples, and not 
   REQUIRE(train.size() == 2);
   CHECK(train[1].source == "reviews text: c");
   CHECK(train[1].index == 1);
+  CHECK(train.store().counts().left_out == 1);
+  CHECK(train.store().counts().bad == 0);
 }
 
 TEST_CASE("a task that fails on a row is reported with its name and the row") {

@@ -28,6 +28,23 @@ std::vector<TaskExample> examples(std::size_t count) {
   return result;
 }
 
+// The examples in a store of their own, whose key says what they are.
+Split split_of(const std::vector<TaskExample>& given) {
+  CacheKey key;
+  for (const auto& example : given) key.add(example.source), key.add(example.target);
+  const auto store = example_store("", key.hash(), {}, [&](ExampleWriter& writer) {
+    for (const auto& example : given) writer.add(example);
+  });
+  Split::Order order(given.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+  return {store, order};
+}
+
+std::shared_ptr<const TokenRows> tokenise(const std::vector<TaskExample>& given, const Tokenizer& by,
+                                          const TokenLengths& lengths, const std::string& cache_folder) {
+  return atp::tokenise(split_of(given), by, lengths, cache_folder);
+}
+
 void check_equal(const TokenRows& rows, const std::vector<TaskExample>& given, const TokenLengths& lengths) {
   REQUIRE(rows.size() == static_cast<std::int64_t>(given.size()));
   std::int64_t cut = 0;
@@ -64,7 +81,7 @@ TEST_CASE("tokenised rows are those of the tokenizer, in memory and from the cac
   check_equal(*tokenise({}, *tokenizer(), lengths, folder.path("a/b")), {}, lengths);
 }
 
-TEST_CASE("another text, length or tokenizer is another file") {
+TEST_CASE("another text, order or length is another file") {
   const test::Folder folder;
   auto given = examples(3);
   tokenise(given, *tokenizer(), {9, 3}, folder.path());
@@ -77,6 +94,10 @@ TEST_CASE("another text, length or tokenizer is another file") {
   given.pop_back();
   tokenise(given, *tokenizer(), {9, 3}, folder.path());
   CHECK(files(folder.path()).size() == 6);
+  const auto store = std::make_shared<ExampleStore>(split_of(given).store());
+  atp::tokenise({store, {1, 0}}, *tokenizer(), {9, 3}, folder.path());
+  atp::tokenise({store, {0}}, *tokenizer(), {9, 3}, folder.path());
+  CHECK(files(folder.path()).size() == 8);
 }
 
 TEST_CASE("a file that is cut, changed or foreign is made again, not trusted") {
@@ -91,7 +112,7 @@ TEST_CASE("a file that is cut, changed or foreign is made again, not trusted") {
     check_equal(*tokenise(given, *tokenizer(), lengths, folder.path()), given, lengths);
     CHECK(read_file(file) == good);
   };
-  for (const std::size_t size : {0, 1, 40, 71, 72, 100, 400}) spoil(good.substr(0, size));
+  for (const std::size_t size : {0, 1, 40, 71, 72, 100, 104, 112, 400}) spoil(good.substr(0, size));
   spoil(good.substr(0, good.size() - 4));
   spoil(good + "tail");
   spoil(std::string(good.size(), '\0'));
@@ -101,6 +122,13 @@ TEST_CASE("a file that is cut, changed or foreign is made again, not trusted") {
     CAPTURE(at);
     spoil(changed);
   }
+}
+
+// A block of rows is tokenised by one thread; the whole is the same however many there are.
+TEST_CASE("rows of many blocks stand in their order") {
+  const test::Folder folder;
+  const auto given = examples(5000);
+  check_equal(*tokenise(given, *tokenizer(), {9, 3}, folder.path()), given, {9, 3});
 }
 
 TEST_CASE("a mapped file stays whole while another takes its place") {
@@ -151,6 +179,7 @@ TEST_CASE("a cache folder that cannot be made is an error that names it") {
 TEST_CASE("a full disk is an error, and leaves nothing that is taken for a whole file") {
   const test::Folder folder;
   const auto given = examples(500);
+  const Split split = split_of(given);
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {  // in a process of its own: the limit on a file's size stays
@@ -159,7 +188,7 @@ TEST_CASE("a full disk is an error, and leaves nothing that is taken for a whole
     setrlimit(RLIMIT_FSIZE, &limit);
     int status = 1;
     try {
-      tokenise(given, *tokenizer(), {20, 3}, folder.path());
+      atp::tokenise(split, *tokenizer(), {20, 3}, folder.path());
     } catch (const Error& error) {
       status = std::string(error.what()).find(folder.path()) == std::string::npos ? 2 : 0;
     }

@@ -5,6 +5,7 @@
 #include "atp/error.h"
 #include "atp/task.h"
 #include "data/tokenised.h"
+#include "data/word_table.h"
 #include "tests/unit/data/fixture.h"
 
 using namespace atp;
@@ -192,4 +193,83 @@ TEST_CASE("the target's length is the longest label's, else the recipe's, never 
   task.labels.clear();
   CHECK(target_length(task, *own(), 32) == 32);
   CHECK(has(test::message<RecipeError>([&] { target_length(task, *own(), {}); }), "target_length"));
+}
+
+namespace {
+
+void check_table(const Tokenizer& by, const std::vector<std::string>& texts, std::int64_t length) {
+  WordTable table(by);
+  for (const auto& text : texts) {
+    const auto mine = table.encode(text, length), whole = by.encode(text, length);
+    CAPTURE(text);
+    CHECK(mine.ids == whole.ids);
+    CHECK(mine.truncated == whole.truncated);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a text's ids are its words' ids, looked up; what is not plain is left to the tokenizer") {
+  const auto own = Tokenizer::open(ATP_SOURCE_DIR "/core/share/tokenizer/spiece.model");
+  REQUIRE(own->words_stand_alone());
+  const std::vector<std::string> texts{"",
+                                       " ",
+                                       "the",
+                                       "the cat  sat on  the mat ",
+                                       " the the",
+                                       "a\tb",
+                                       "a\nb",
+                                       "caf\xc3\xa9 au lait",
+                                       "44 444 4444 44444",
+                                       "<unk> </s> \xe2\x96\x81x",
+                                       std::string(100, 'a'),
+                                       "a\xc2\xa0"
+                                       "b",
+                                       "(SSSIs), (SSSIs),",
+                                       "x",
+                                       "~^\\{}"};
+  for (const std::int64_t length : {1, 2, 3, 5, 1000}) check_table(*own, texts, length);
+  WordTable table(*own);
+  table.encode("the cat sat", 100);
+  CHECK(table.looked_up() == 1);
+  table.encode("caf\xc3\xa9", 100);
+  table.encode(std::string(100, 'a'), 100);
+  CHECK(table.left_over() == 2);
+  table.encode("the cat caf\xc3\xa9", 2);  // cut before the word that is not plain
+  CHECK(table.looked_up() == 2);
+}
+
+// A segmentation that rounding decides: 4 44 or 44 4, after texts of any length.
+TEST_CASE("words whose segmentation depends on what stands before them are not looked up") {
+  const auto model = test::shared("fixtures/t5_tokenizer/spiece.model");
+  if (model.empty()) return;
+  const auto t5 = Tokenizer::open(model);
+  CHECK(t5->word("13,444").margin < 1e-4F);
+  CHECK(t5->word("the").margin > 1);
+  std::string before;
+  std::vector<std::string> texts;
+  for (int i = 0; i < 300; ++i) {
+    texts.push_back(before + "13,444 (SSSIs), 4444");
+    before += i % 3 ? "of course " : "apartments, ";
+  }
+  check_table(*t5, texts, 100000);
+}
+
+TEST_CASE("the table's ids are the tokenizer's on real texts") {
+  const auto model = test::shared("fixtures/t5_tokenizer/spiece.model"), root = test::shared("data/glue");
+  if (model.empty() || root.empty()) return;
+  const auto t5 = Tokenizer::open(model);
+  std::vector<std::string> texts;
+  for (const std::string file : {"QNLI/dev.tsv", "RTE/train.tsv", "CoLA/train.tsv", "SST-2/dev.tsv"}) {
+    const std::string text = read_file(root + "/" + file);
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = std::min(text.find('\n', at), text.size());
+      std::string line = text.substr(at, end - at);
+      std::replace(line.begin(), line.end(), '\t', ' ');
+      texts.push_back(std::move(line));
+      at = end + 1;
+    }
+  }
+  REQUIRE(texts.size() > 10000);
+  check_table(*t5, texts, 256);
 }
