@@ -89,7 +89,7 @@ class ATP_EXPORT Sites {
   std::vector<std::pair<std::string, std::vector<SiteFunction>>> functions_;
 };
 
-// How one pass through the backbone is run.
+// How one pass is run. With dropout, the default generator, for operators that take none, is seeded as `generator` is.
 struct Pass {
   double dropout = 0;                           // 0 when evaluating
   std::optional<at::Generator> generator = {};  // dropout's, owned by the trainer; needed where dropout > 0

@@ -15,6 +15,8 @@
 // by their first bytes. Part of the installed SDK (component core), as backbones outside the tree read checkpoints too.
 namespace atp {
 
+ATP_EXPORT std::string shape_text(at::IntArrayRef shape);  // as messages have it: "[100, 768]"
+
 // A file of tensors, memory-mapped. Opening it checks all of it against the file's size before anything is allocated,
 // and throws FormatError naming the file, the key, what was found and what was expected. Nothing that a file says is
 // executed: of a pickle, tensors, containers, numbers and texts are understood, and all else is refused by its name.

@@ -50,6 +50,7 @@ class TorchEngine final : public Engine {
 
   TrainedCount count(const ModelJob& model) override {
     return translated([&] {
+      ModelBuilder::check_files(model.backbone);
       const auto outline = builder_.outline(model);
       builder_.try_first_values(model, outline);
       return count_of(outline, model.tasks.size());

@@ -48,6 +48,7 @@ struct ResultFile {
   // For a plan, where the file is not there yet: what the step that makes it will train.
   std::vector<TensorShape> planned = {};
   std::vector<std::string> planned_tasks = {};
+  std::string tensor = {};  // the one of the model's tensors that it holds ("down"); "": all, by their names
 };
 
 // What is trained or scored: everything that fixes the model.
@@ -58,7 +59,7 @@ struct ModelJob {
   std::vector<std::string> tasks;  // the method's tasks
   std::vector<ResultFile> source_prompts = {};
   std::optional<ResultFile> start_from = {};
-  std::optional<ResultFile> attention_from = {};
+  std::vector<ResultFile> attention_from = {};     // one with all tensors, or one for each
   std::vector<std::int32_t> frequent_pieces = {};  // ids that a vocabulary start draws from
   std::uint64_t seed = 0;
 };

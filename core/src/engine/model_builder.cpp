@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "atp/error.h"
 #include "atp/tensor_file.h"
@@ -19,6 +20,12 @@ at::ScalarType precision_of(const BackboneJob& job) {
   throw RecipeError("precision is '" + job.precision + "'; expected float32, bfloat16 or float64");
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
 // Everything that fixes a frozen backbone.
 std::string key_of(const BackboneJob& job) {
   Value key = Value::list();
@@ -30,12 +37,6 @@ std::string key_of(const BackboneJob& job) {
   key.push_back(job.vocabulary);
   key.push_back(job.precision);
   return canonical_json(key);
-}
-
-std::string text_of(const std::vector<std::int64_t>& shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
 }
 
 // The place in the recipe that names a result, where it is known.
@@ -67,11 +68,37 @@ void check_prompt(const ResultFile& from, const Parameter& parameter) {
                       "; give both the same prompt_length");
 }
 
+// In {files: {TENSOR: PATH}} `down` stands for attention.down.weight.
+bool is_called(const Parameter& parameter, const std::string& said) {
+  return parameter.name == said || parameter.name == "attention." + said ||
+         parameter.name == "attention." + said + ".weight";
+}
+
+const ResultFile& attention_file(const ModelJob& job, const Parameter& parameter) {
+  for (const auto& file : job.attention_from)
+    if (file.tensor.empty() || is_called(parameter, file.tensor)) return file;
+  throw RecipeError("'attention_from': no file for '" + parameter.name +
+                    "'; {files: {TENSOR: PATH}} needs one for each");
+}
+
+// Every file is for one of the tensors.
+void check_attention_files(const ModelJob& job, const std::vector<const Parameter*>& parameters) {
+  std::vector<std::string> known;
+  for (const auto* parameter : parameters)
+    if (parameter->group == "attention") known.push_back(parameter->name);
+  for (const auto& file : job.attention_from)
+    if (!known.empty() && !file.tensor.empty() &&
+        std::none_of(parameters.begin(), parameters.end(),
+                     [&](const auto* one) { return is_called(*one, file.tensor); }))
+      throw RecipeError("'attention_from': there is no tensor '" + file.tensor + "'" +
+                        did_you_mean(file.tensor, known) + "; there are: " + joined(known));
+}
+
 void check_attention(const ResultFile& from, const Parameter& parameter) {
   const auto shape = tensor_shape(from, parameter.name);
   if (shape && *shape != parameter.shape)
-    throw RecipeError("'attention_from': '" + parameter.name + "' of '" + from.name + "' has shape " + text_of(*shape) +
-                      ", and this step's " + text_of(parameter.shape) +
+    throw RecipeError("'attention_from': '" + parameter.name + "' of '" + from.name + "' has shape " +
+                      shape_text(*shape) + ", and this step's " + shape_text(parameter.shape) +
                       "; give both the same combiner with the same options (rank), and the same backbone");
 }
 
@@ -99,6 +126,12 @@ std::shared_ptr<Method> ModelBuilder::method(const ModelJob& job, std::shared_pt
   return registry_.make<Method>(job.method.name, context, job.method.options);
 }
 
+void ModelBuilder::check_files(const BackboneJob& job) {
+  if (job.folder.empty()) return;
+  for (const auto& entry : std::filesystem::directory_iterator(job.folder))
+    if (entry.path().extension() == ".safetensors") static_cast<void>(TensorFile(entry.path().string()));
+}
+
 Model ModelBuilder::outline(const ModelJob& job) const {
   Model model;
   model.device = at::kMeta;
@@ -111,11 +144,13 @@ Model ModelBuilder::outline(const ModelJob& job) const {
 void ModelBuilder::try_first_values(const ModelJob& job, const Model& outline) const {
   if (!outline.method) return;
   auto first = start(job, outline);
+  said_at(origin_of(job, "attention_from"),
+          [&] { check_attention_files(job, std::as_const(*outline.method).parameters()); });
   for (const auto* parameter : std::as_const(*outline.method).parameters()) {
     if (job.start_from && parameter->name == "prompt")
       said_at(origin_of(job, "start_from"), [&] { check_prompt(*job.start_from, *parameter); });
-    else if (job.attention_from && parameter->group == "attention")
-      said_at(origin_of(job, "attention_from"), [&] { check_attention(*job.attention_from, *parameter); });
+    else if (!job.attention_from.empty() && parameter->group == "attention")
+      said_at(origin_of(job, "attention_from"), [&] { check_attention(attention_file(job, *parameter), *parameter); });
     else if (parameter->initial)
       parameter->initial(first, *parameter);
     first.given.emplace(parameter->name, at::empty(parameter->shape, at::TensorOptions(at::kMeta)));
@@ -169,10 +204,10 @@ Model ModelBuilder::fresh(const ModelJob& job) {
   auto first = start(job, made);
   for (const auto& source : job.source_prompts) first.source_prompts.emplace_back(source.name, read_prompt(source));
   if (job.start_from) first.given.emplace("prompt", read_prompt(*job.start_from));
-  if (job.attention_from)
+  if (!job.attention_from.empty())
     for (const auto* parameter : std::as_const(*made.method).parameters())
       if (parameter->group == "attention")
-        first.given.emplace(parameter->name, read_tensor(*job.attention_from, parameter->name));
+        first.given.emplace(parameter->name, read_tensor(attention_file(job, *parameter), parameter->name));
   made.method->initialise(first);
   return made;
 }

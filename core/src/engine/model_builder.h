@@ -17,6 +17,8 @@ class ATP_EXPORT ModelBuilder {
  public:
   ModelBuilder(const Registry& registry, at::Device device) : registry_(registry), device_(device) {}
 
+  // Throws FormatError where a file of the checkpoint's tensors is cut short or not one at all.
+  static void check_files(const BackboneJob& job);
   // On the meta device: names and shapes, nothing allocated.
   Model outline(const ModelJob& job) const;
   // Throws what drawing first values would throw, as far as a plan can know: a prompt longer than the vocabulary that

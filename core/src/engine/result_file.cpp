@@ -98,6 +98,15 @@ FormatError no_tensor(const ResultFile& result, const Contents& contents, const 
                      names_in(contents));
 }
 
+// A tensor by its name; a file that is given for one tensor may call it otherwise.
+const TensorShape& find_tensor(const ResultFile& result, const Contents& contents, const std::string& name) {
+  const auto* tensor = contents.find(name);
+  if (!tensor && !result.tensor.empty()) tensor = contents.find(result.tensor);
+  if (!tensor && !result.tensor.empty() && contents.tensors.size() == 1) tensor = &contents.tensors.front();
+  if (!tensor) throw no_tensor(result, contents, name);
+  return *tensor;
+}
+
 // Which of several prompts [N, m, d] is the named task's.
 std::int64_t place_of_task(const ResultFile& result, const Contents& contents, std::int64_t prompts) {
   if (prompts == 1 && result.task.empty()) return 0;
@@ -147,8 +156,7 @@ std::map<std::string, at::Tensor> read_tensors(const ResultFile& result) {
 
 at::Tensor read_tensor(const ResultFile& result, const std::string& name) {
   const TensorFile file(result.file);
-  if (!file.find(name)) throw no_tensor(result, contents_of(file), name);
-  return file.tensor(name).clone();
+  return file.tensor(find_tensor(result, contents_of(file), name).name).clone();
 }
 
 at::Tensor read_prompt(const ResultFile& result) {
@@ -162,8 +170,7 @@ at::Tensor read_prompt(const ResultFile& result) {
 std::optional<std::vector<std::int64_t>> tensor_shape(const ResultFile& result, const std::string& name) {
   const auto contents = known_contents(result);
   if (!contents) return {};
-  if (const auto* tensor = contents->find(name)) return tensor->shape;
-  throw no_tensor(result, *contents, name);
+  return find_tensor(result, *contents, name).shape;
 }
 
 std::optional<std::vector<std::int64_t>> prompt_shape(const ResultFile& result) {

@@ -114,9 +114,9 @@ std::int64_t element_count(const std::vector<std::int64_t>& shape, at::ScalarTyp
   return is_empty ? 0 : bytes / static_cast<std::int64_t>(c10::elementSize(type));
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
+std::string shape_text(at::IntArrayRef shape) {
   std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? "," : "") + std::to_string(shape[i]);
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
   return text + "]";
 }
 

@@ -25,6 +25,5 @@ bool is_npy(std::string_view bytes);
 std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& shape);
 // Elements of a shape; -1 where there are more bytes than a number holds, zeros left out of account.
 std::int64_t element_count(const std::vector<std::int64_t>& shape, at::ScalarType type);
-std::string shape_text(const std::vector<std::int64_t>& shape);  // "[2,3]"
 
 }  // namespace atp

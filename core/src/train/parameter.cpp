@@ -10,16 +10,11 @@
 
 #include "atp/error.h"
 #include "atp/seed.h"
+#include "atp/tensor_file.h"
 
 namespace atp {
 
 namespace {
-
-std::string text_of(at::IntArrayRef shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
-}
 
 bool ends_with(at::IntArrayRef whole, at::IntArrayRef end) {
   return end.size() <= whole.size() && std::equal(end.rbegin(), end.rend(), whole.rbegin());
@@ -36,13 +31,14 @@ at::Tensor first_value(const Parameter& parameter, const Start& start) {
   if (given == start.given.end()) {
     const auto value = parameter.initial(start, parameter);
     if (value.sizes() != parameter.shape)
-      throw FormatError("first value of '" + parameter.name + "' has shape " + text_of(value.sizes()) + "; expected " +
-                        text_of(parameter.shape));
+      throw FormatError("first value of '" + parameter.name + "' has shape " + shape_text(value.sizes()) +
+                        "; expected " + shape_text(parameter.shape));
     return value;
   }
   if (!ends_with(parameter.shape, given->second.sizes()))
-    throw FormatError("the value given for '" + parameter.name + "' has shape " + text_of(given->second.sizes()) +
-                      "; expected " + text_of(parameter.shape) + ": it comes from another backbone or prompt length");
+    throw FormatError("the value given for '" + parameter.name + "' has shape " + shape_text(given->second.sizes()) +
+                      "; expected " + shape_text(parameter.shape) +
+                      ": it comes from another backbone or prompt length");
   return given->second;
 }
 
@@ -137,10 +133,10 @@ void Trainable::load(const std::map<std::string, at::Tensor>& tensors, const Sta
     for (auto& one : *kept) {
       const auto found = tensors.find(one.name);
       if (found == tensors.end())
-        throw FormatError("there is no tensor '" + one.name + "'; expected one of shape " + text_of(one.shape));
+        throw FormatError("there is no tensor '" + one.name + "'; expected one of shape " + shape_text(one.shape));
       if (found->second.sizes() != one.shape)
-        throw FormatError("tensor '" + one.name + "' has shape " + text_of(found->second.sizes()) + "; expected " +
-                          text_of(one.shape));
+        throw FormatError("tensor '" + one.name + "' has shape " + shape_text(found->second.sizes()) + "; expected " +
+                          shape_text(one.shape));
       if (one.value.defined())
         one.value.copy_(found->second);  // in place: whoever holds the tensor sees the new values
       else

@@ -244,7 +244,7 @@ TEST_CASE("attempt starts from other results: prompts of the task that is named,
   engine->train(train_job(pretrained, model), {});
 
   model.start_from = result_in(pretrained, "pretrained", "two");
-  model.attention_from = result_in(pretrained, "pretrained");
+  model.attention_from = {result_in(pretrained, "pretrained")};
   auto job = train_job(folder, model);
   job.settings.learning_rate = 0;
   engine->train(job, {});
@@ -262,7 +262,7 @@ TEST_CASE("attempt starts from other results: prompts of the task that is named,
   std::filesystem::remove_all(folder / "state");
   CHECK(contains(message_of([&] { engine->train(job, {}); }), "its tasks are one, two, and not 'three'"));
   job.model.start_from.reset();
-  job.model.attention_from = result_in(sources, "sources.a");
+  job.model.attention_from = {result_in(sources, "sources.a")};
   CHECK(contains(message_of([&] { engine->train(job, {}); }), "'sources.a': there is no tensor 'attention."));
 }
 
@@ -282,6 +282,46 @@ TEST_CASE("prompts come from other programs' files too: one tensor alone, or pro
   CHECK(after.tensor("source_prompts")[0].equal(one));
   CHECK(after.tensor("source_prompts")[1].equal(two));
   CHECK(after.tensor("prompt")[0].equal(two));
+}
+
+TEST_CASE("attention layers come from a file for each tensor") {
+  const Folder sources, pretrained, folder, files;
+  const auto engine = make_engine();
+  engine->train(train_job(sources, model_job()), {});
+  auto model = model_job("attempt", {"one", "two"});
+  model.source_prompts = {result_in(sources, "sources.a")};
+  engine->train(train_job(pretrained, model), {});
+  const atp::TensorFile before(pretrained / "checkpoint/tensors.safetensors");
+
+  const auto one_file = [&](const std::string& said, const std::string& name, const std::string& in_file) {
+    atp::ResultFile file{.name = said, .file = files / (name + ".safetensors"), .task = ""};
+    file.tensor = said;
+    atp::write_tensors(file.file, {{in_file, before.tensor(name).clone()}});
+    return file;
+  };
+  model.attention_from = {one_file("down", "attention.down.weight", "weight"),
+                          one_file("up", "attention.up.weight", "up"),
+                          one_file("norm", "attention.norm.weight", "attention.norm.weight"),
+                          one_file("attention.norm.bias", "attention.norm.bias", "bias")};
+  engine->count(model);
+  auto job = train_job(folder, model);
+  job.settings.learning_rate = 0;
+  engine->train(job, {});
+  const atp::TensorFile after(folder / "checkpoint/tensors.safetensors");
+  for (const auto* name :
+       {"attention.down.weight", "attention.up.weight", "attention.norm.weight", "attention.norm.bias"})
+    CHECK(after.tensor(name).equal(before.tensor(name)));
+
+  auto wrong = model;
+  wrong.attention_from.pop_back();
+  CHECK(contains(message_of([&] { engine->count(wrong); }), "'attention_from': no file for 'attention.norm.bias'"));
+  wrong = model;
+  wrong.attention_from[0].tensor = "attention.dwon.weight";
+  CHECK(contains(message_of([&] { engine->count(wrong); }),
+                 "there is no tensor 'attention.dwon.weight'; did you mean 'attention.down.weight'?"));
+  wrong = model;
+  std::swap(wrong.attention_from[0].file, wrong.attention_from[1].file);
+  CHECK(contains(message_of([&] { engine->count(wrong); }), "'attention.down.weight' of 'down' has shape [6, 4]"));
 }
 
 TEST_CASE("steps share one frozen backbone, which no training changes; fine-tuning has its own") {
@@ -348,10 +388,10 @@ TEST_CASE("a count sees that results, there or planned, do not fit") {
   model.start_from->task = "c";
   CHECK(contains(message_of([&] { engine->count(model); }), "its tasks are a, b, and not 'c'"));
   model.start_from.reset();
-  model.attention_from = planned;
+  model.attention_from = {planned};
   CHECK(contains(message_of([&] { engine->count(model); }),
                  "'attention.down.weight' of 'planned' has shape [9, 6], and this step's [4, 6]"));
-  model.attention_from = result_in(sources, "sources");
+  model.attention_from = {result_in(sources, "sources")};
   CHECK(contains(message_of([&] { engine->count(model); }), "'sources': there is no tensor 'attention.down.weight'"));
 }
 

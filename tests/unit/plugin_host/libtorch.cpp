@@ -8,20 +8,10 @@
 
 using namespace atp;
 using atp::test::Folder;
+using atp::test::holds;
+using atp::test::refusal;
 
 namespace {
-
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-template <class Work>
-std::string refusal(const Work& work) {
-  try {
-    work();
-  } catch (const PluginError& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 // A folder that looks like libtorch 2.11.0 and holds nothing that can be loaded.
 void write_copy(const Folder& folder, const std::string& place = "", const std::string& version = "2.11.0+cu130") {

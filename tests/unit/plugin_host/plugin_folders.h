@@ -5,7 +5,9 @@
 #include <iterator>
 #include <string>
 
-// Folders of plugins made for one test, from those that tests/plugins builds.
+#include "atp/error.h"
+
+// Folders of plugins made for one test, from those that tests/plugins builds, and what is said of them.
 namespace atp::test {
 
 namespace fs = boost::filesystem;
@@ -17,6 +19,19 @@ inline std::string built(const std::string& plugin) {
 inline std::string bytes_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+// What `work` throws as PluginError.
+template <class Work>
+std::string refusal(const Work& work) {
+  try {
+    work();
+  } catch (const PluginError& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
 }
 
 // A folder that is gone at the test's end.

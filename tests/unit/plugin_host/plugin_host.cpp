@@ -13,25 +13,14 @@ using namespace atp;
 using atp::test::built;
 using atp::test::bytes_of;
 using atp::test::Folder;
+using atp::test::holds;
+using atp::test::refusal;
 namespace fs = boost::filesystem;
 
 namespace {
 
 // A program's libtorch that is not there: no test below may need it.
 LibTorch no_libtorch() { return LibTorch({"", "", "/nonexistent/libtorch", "2.11.0", "/nonexistent/libatp_core.so"}); }
-
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-// What `work` throws as PluginError.
-template <class Work>
-std::string refusal(const Work& work) {
-  try {
-    work();
-  } catch (const PluginError& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 // What asking for `parrot` says with one plugin in $ATP_PLUGIN_PATH.
 std::string refusal_of(const std::string& plugin, const std::string& kind = "task",

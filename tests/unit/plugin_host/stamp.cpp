@@ -13,12 +13,7 @@ using namespace atp;
 using atp::test::built;
 using atp::test::bytes_of;
 using atp::test::Folder;
-
-namespace {
-
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-}  // namespace
+using atp::test::holds;
 
 TEST_CASE("a stamp is read without loading the library") {
   const auto read = read_stamp(built("good"));

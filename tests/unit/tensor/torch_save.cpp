@@ -158,7 +158,7 @@ TEST_CASE("what a pickle asks for beyond tensors is refused by its name") {
       {"module.pt", "its pickle asks for 'torch.nn.modules.linear.Linear'; expected tensors"},
       {"complex.pt", "its pickle asks for 'torch.ComplexFloatStorage'; expected tensors"},
       {"negated.pt", "save it as x.resolve_neg()"},
-      {"expanded.pt", "has a tensor [1000,1000], strides [0,0], at element 0 of storage '0', which holds 1 elements"},
+      {"expanded.pt", "has a tensor [1000, 1000], strides [0, 0], at element 0 of storage '0', which holds 1 elements"},
       {"before-1.6.pt", "torch.save wrote this in the form before version 1.6, which is not read"},
   };
   for (const auto& [name, expected] : cases) {
