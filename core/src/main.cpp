@@ -32,8 +32,8 @@ po::options_description options() {
   add("dry-run", "print the plan and do nothing");
   add("explain", "print every value of every step with its origin");
   add("fresh",
-      "redo this recipe's steps; a finished one stays until its successor is done. Stopped, the step in progress "
-      "begins anew");
+      "redo this recipe's steps; a finished one stays until its successor is done. Stopped, the same command goes on; "
+      "a run without --fresh gives the rest of it up");
   add("json", "one JSON document on standard output: the plan, the values, or what was done");
   add("quiet", "warnings and errors only");
   add("verbose", "everything");
@@ -80,8 +80,7 @@ atp::RunRequest request_of(const po::variables_map& values, const std::vector<st
   if (values.count("quiet")) request.verbosity = atp::Verbosity::quiet;
   if (values.count("verbose")) request.verbosity = atp::Verbosity::verbose;
   request.command = "atp-run";
-  for (const auto& argument : arguments)
-    if (argument != "--fresh") request.command += " " + shell_quoted(argument);
+  for (const auto& argument : arguments) request.command += " " + shell_quoted(argument);
   return request;
 }
 

@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "programs.h"
 
@@ -196,16 +195,91 @@ TEST_CASE("a full disk is a message with the path, and what was finished stays i
 }
 
 TEST_CASE("an output folder that is only to be read") {
-  if (::geteuid() == 0) {
-    MESSAGE("skipped: root may write everywhere");
-    return;
-  }
   const Experiment experiment;
-  fs::create_directory(experiment / "locked");
+  Setting setting;
+  setting.obeys_modes = true;
+  REQUIRE(experiment.atp_run({}, "locked").status == 0);
   ::chmod((experiment / "locked").c_str(), 0555);
-  const Ended ended = experiment.atp_run({}, "locked/out");
+  const std::string locked = experiment / "locked", below = locked + "/out";
+  for (const Words& words : {Words{}, Words{"--dry-run"}}) {  // nothing can be made there, and the plan knows
+    const Ended ended = experiment.atp_run(words, "locked/out", setting);
+    CHECK(ended.status == 2);
+    CHECK(contains(ended.error, below + ": no results can be written there: " + locked + ": Permission denied"));
+  }
+  const Ended ended = experiment.atp_run({}, "locked", setting);
   CHECK(ended.status == 2);
-  CHECK(contains(ended.error, "locked/out: no results can be written there: Permission denied"));
+  CHECK(contains(ended.error, locked + ": no results can be written there: Permission denied; name another folder"));
+  CHECK(experiment.atp_run({"--dry-run"}, "locked", setting).status == 0);  // what is finished can be looked at
+  const Ended listed = run(program("atp"), {"runs", "--out", locked}, setting);
+  CHECK(listed.status == 0);
+  CHECK(contains(listed.out, "scores"));
+  ::chmod(locked.c_str(), 0755);
+}
+
+TEST_CASE("a plan, too, refuses an output folder that cannot be, and more threads than none are wanted") {
+  const Experiment experiment;
+  experiment.write("file", "");
+  const Ended below = experiment.atp_run({"--dry-run"}, "file/below");
+  CHECK(below.status == 2);
+  CHECK(contains(below.error, "file is a file, not a folder; name another folder with --out DIR"));
+  const Ended nowhere = run(program("atp-run"), {experiment / "recipe.yaml", "--dry-run", "--out", "/proc/out"});
+  CHECK(nowhere.status == 2);
+  CHECK(contains(nowhere.error, "/proc/out: no results can be written there"));
+  const Ended none = experiment.atp_run({"--dry-run", "--threads", "0"});
+  CHECK(none.status == 2);
+  CHECK(contains(none.error, "--threads: found 0, expected 1 or more"));
+}
+
+TEST_CASE("a checkpoint that cannot be is refused by the plan with one message") {
+  const Experiment experiment;
+  const std::string folder = experiment.write_checkpoint("model");
+  change(experiment, "{random: tiny, seed: 0}", "model");
+  const Ended whole = experiment.atp_run({"--dry-run"});
+  INFO(whole.error);
+  REQUIRE(whole.status == 0);
+
+  const std::string weights = read(folder + "/model.safetensors"), config = read(folder + "/config.json");
+  const auto refusal = [&] {
+    const Ended ended = experiment.atp_run();
+    CHECK(ended.status == 2);
+    CHECK_FALSE(contains(ended.error, "begins"));
+    std::size_t said = 0;
+    for (std::size_t at = 0; (at = ended.error.find(folder, at)) != std::string::npos; ++at) ++said;
+    CHECK_MESSAGE(said == 1, ended.error);
+    return ended.error;
+  };
+  experiment.write("model/model.safetensors", weights.substr(0, weights.size() - 100));
+  CHECK(contains(refusal(), "model.safetensors"));
+  experiment.write("model/model.safetensors", weights.substr(0, 100));
+  CHECK(contains(refusal(), "model.safetensors"));
+  experiment.write("model/model.safetensors", weights);
+  std::string wrong = config;
+  experiment.write("model/config.json", wrong.replace(wrong.find("\"eos_token_id\": 1"), 17, "\"eos_token_id\": 9000"));
+  CHECK(contains(refusal(), "eos_token_id"));
+}
+
+TEST_CASE("a run shorter than its warm-up is noted by the plan, and once by the run") {
+  const Experiment experiment;
+  change(experiment, "warmup_updates: 2", "warmup_updates: 500");
+  const std::string note =
+      "recipe.yaml:5:60: the 6 updates of 'source' end within its warm-up of 500: the learning rate is";
+  CHECK(contains(experiment.atp_run({"--dry-run"}).out, note));
+  const Ended ended = experiment.atp_run({"--only", "source"});
+  CHECK(ended.status == 0);
+  const auto at = ended.error.find(note);
+  CHECK(at != std::string::npos);
+  CHECK(ended.error.find("within", at + note.size()) == std::string::npos);
+}
+
+TEST_CASE("a plan's time comes from finished steps with the same backbone, or there is none") {
+  const Experiment experiment;
+  CHECK(contains(experiment.atp_run({"--dry-run"}).out, "time: no estimate; "));
+  REQUIRE(experiment.atp_run().status == 0);
+  const Words other{"--dry-run", "--set", "seed=2"};
+  CHECK(contains(experiment.atp_run(other).out, "with the same backbone on this device"));
+  Words large = other;
+  large.insert(large.end(), {"--set", "backbone.checkpoint.random=small"});
+  CHECK(contains(experiment.atp_run(large).out, "time: no estimate; "));
 }
 
 TEST_CASE("relative paths, and a current folder with a space and letters beyond ASCII") {

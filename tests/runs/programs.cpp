@@ -2,13 +2,17 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 namespace runs {
@@ -16,6 +20,8 @@ namespace runs {
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr int small_t5_pieces = 8192;
 
 // Four rows of each label; the tasks differ in their words.
 std::string rows(const std::string& first, const std::string& second, int count) {
@@ -69,6 +75,8 @@ void become(const std::string& program, const Words& arguments, const Setting& s
     const rlimit limit{static_cast<rlim_t>(setting.largest_file), static_cast<rlim_t>(setting.largest_file)};
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
+  if (setting.obeys_modes)
+    for (const int capability : {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH}) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
   std::vector<char*> words{const_cast<char*>(program.c_str())};
   for (const auto& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
   words.push_back(nullptr);
@@ -129,6 +137,61 @@ Experiment::~Experiment() { fs::remove_all(path); }
 std::string Experiment::write(const std::string& name, const std::string& text) const {
   fs::create_directories(fs::path(*this / name).parent_path());
   std::ofstream(*this / name, std::ios::binary) << text;
+  return *this / name;
+}
+
+namespace {
+
+using Shapes = std::map<std::string, std::vector<int>>;
+
+void add_attention(Shapes& shapes, const std::string& place) {
+  for (const char* part : {"q", "k", "v", "o"}) shapes[place + part + ".weight"] = {8, 8};
+}
+
+// T5 with one block on each side, width 8, 2 heads; as many pieces as the repository's tokenizer has, at least.
+Shapes small_t5() {
+  Shapes shapes{{"shared.weight", {small_t5_pieces, 8}}};
+  for (const std::string side : {"encoder", "decoder"}) {
+    const std::string block = side + ".block.0.layer.";
+    const std::string last = side == "encoder" ? "1" : "2";
+    add_attention(shapes, block + "0.SelfAttention.");
+    shapes[block + "0.SelfAttention.relative_attention_bias.weight"] = {32, 2};
+    shapes[block + "0.layer_norm.weight"] = shapes[block + last + ".layer_norm.weight"] = {8};
+    shapes[block + last + ".DenseReluDense.wi.weight"] = shapes[block + last + ".DenseReluDense.wo.weight"] = {8, 8};
+    shapes[side + ".final_layer_norm.weight"] = {8};
+  }
+  add_attention(shapes, "decoder.block.0.layer.1.EncDecAttention.");
+  shapes["decoder.block.0.layer.1.layer_norm.weight"] = {8};
+  return shapes;
+}
+
+}  // namespace
+
+std::string Experiment::write_checkpoint(const std::string& name) const {
+  std::string header, bytes;
+  std::mt19937 draw(1);
+  for (const auto& [tensor, shape] : small_t5()) {
+    const std::size_t begin = bytes.size();
+    for (int i = 0; i < (shape.size() == 2 ? shape[0] * shape[1] : shape[0]); ++i) {
+      const float number = static_cast<float>(draw() % 2000) / 1000.0f - 1.0f;
+      bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+    }
+    std::string sizes;
+    for (const int size : shape) sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
+    header += (header.empty() ? "{\"" : ",\"") + tensor + R"(":{"dtype":"F32","shape":[)" + sizes +
+              R"(],"data_offsets":[)" + std::to_string(begin) + "," + std::to_string(bytes.size()) + "]}";
+  }
+  header += "}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  const std::uint64_t length = header.size();
+  write(name + "/model.safetensors", std::string(reinterpret_cast<const char*>(&length), 8) + header + bytes);
+  write(name + "/config.json",
+        R"({"model_type": "t5", "d_model": 8, "d_ff": 8, "d_kv": 4, "num_heads": 2, "num_layers": 1,
+  "vocab_size": )" +
+            std::to_string(small_t5_pieces) +
+            R"(, "feed_forward_proj": "relu", "tie_word_embeddings": true, "pad_token_id": 0,
+  "eos_token_id": 1, "decoder_start_token_id": 0})");
+  fs::copy(std::string(ATP_SOURCE_DIR) + "/core/share/tokenizer/spiece.model", *this / name);
   return *this / name;
 }
 

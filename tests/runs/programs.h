@@ -23,6 +23,7 @@ struct Setting {
   std::map<std::string, std::string> environment = {};  // added to, or, where empty, taken from our own
   std::string folder = {};                              // the current one
   long long largest_file = -1;                          // bytes; -1: no limit
+  bool obeys_modes = false;                             // root, too, may only do what files' modes allow
 };
 
 Ended run(const std::string& program, const Words& arguments, const Setting& setting = {});
@@ -49,6 +50,8 @@ class Experiment {
   std::string write(const std::string& name, const std::string& text) const;
   // atp-run recipe.yaml --out OUT …, on one thread.
   Ended atp_run(Words arguments = {}, const std::string& out = "out", Setting setting = {}) const;
+  // A small T5 with a tokenizer in the Hub's layout: a folder's path.
+  std::string write_checkpoint(const std::string& name) const;
   // The plan as `--dry-run --json` says it.
   atp::Value plan(const Words& arguments = {}, const std::string& out = "out") const;
   // Title of each step → its state in the plan.

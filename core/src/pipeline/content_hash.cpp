@@ -95,7 +95,9 @@ ContentDigests::ContentDigests(std::string database)
     : database_(std::move(database)), memory_(std::make_unique<Memory>()) {}
 ContentDigests::~ContentDigests() = default;
 
-std::string ContentDigests::file(const std::string& path) {
+std::string ContentDigests::file(const std::string& path) { return asked_[path] = digest_of(path); }
+
+std::string ContentDigests::digest_of(const std::string& path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) throw Error(path + ": cannot be read: " + reason(errno));
   const std::string name = fs::canonical(path).string();

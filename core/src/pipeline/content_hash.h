@@ -1,8 +1,10 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 // What files hold, as XXH3-128 digests of 32 hexadecimal digits.
 namespace atp {
@@ -22,9 +24,14 @@ class ContentDigests {
   // A folder in Hub layout: config, weights and tokenizer, whatever else lies beside them.
   std::string checkpoint(const std::string& folder);
 
+  // The files asked for since the last call, each with the digest that was given.
+  std::map<std::string, std::string> take_asked() { return std::exchange(asked_, {}); }
+
  private:
   struct Memory;
+  std::string digest_of(const std::string& path);
   std::string database_;
+  std::map<std::string, std::string> asked_;
   std::unique_ptr<Memory> memory_;
 };
 

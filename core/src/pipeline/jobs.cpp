@@ -17,7 +17,11 @@ std::string name_of(const Input& input) {
 }
 
 ResultFile result_file(const WorkInput& input, const Plan& plan, const std::string& out) {
-  if (input.work == WorkInput::npos) return {name_of(input.input), input.input.file, input.input.part};
+  if (input.work == WorkInput::npos) {
+    ResultFile file{name_of(input.input), input.input.file, ""};
+    file.tensor = input.input.part;
+    return file;
+  }
   const Work& work = plan.works[input.work];
   ResultFile file{name_of(input.input), StepFolder(out, work.id).tensors(), input.input.task};
   if (work.state == WorkState::done) return file;
@@ -95,7 +99,7 @@ ModelJob model_job(const Work& work, const Plan& plan, const std::string& out, c
     const ResultFile file = result_file(input, plan, out);
     if (input.input.role == "source_prompts") job.source_prompts.push_back(file);
     if (input.input.role == "start_from") job.start_from = file;
-    if (input.input.role == "attention_from") job.attention_from = file;
+    if (input.input.role == "attention_from") job.attention_from.push_back(file);
   }
   job.frequent_pieces = tokenizer.frequent_pieces();
   job.seed = static_cast<std::uint64_t>(step_integer(step, "seed", 0));

@@ -6,6 +6,7 @@
 
 #include "atp/words.h"
 #include "pipeline/jobs.h"
+#include "pipeline/record.h"
 
 namespace atp {
 
@@ -65,6 +66,12 @@ const char* state_name(WorkState state) {
 
 bool Plan::finished() const {
   return std::all_of(works.begin(), works.end(), [](const Work& work) { return work.state == WorkState::done; });
+}
+
+std::string Plan::digest() const {
+  std::string text = name;
+  for (const auto& work : works) text += "\n" + work.id;
+  return text_digest(text);
 }
 
 std::string recipe_name(const std::string& path) {
@@ -172,7 +179,9 @@ std::size_t Planner::plan_step(const Step& step, const std::string& trial, const
   else
     work.checkpoint = plan.works[work.model].checkpoint;
 
+  static_cast<void>(digests_.take_asked());
   work.identity = step_identity(contents_of(work, plan), digests_);
+  work.files = digests_.take_asked();
   work.id = identity_hash(work.identity);
   const auto known = by_id_.find(work.id);
   if (known != by_id_.end()) return known->second;
@@ -329,13 +338,11 @@ void Planner::find_state(Work& work) const {
   if (folder.complete(work.step.verb)) {
     work.state = WorkState::done;
     const Value result = folder.result();
-    const auto integer = [&](const Value* value) { return value && value->is_integer() ? value->integer() : 0; };
-    work.trained.parameters = integer(result.find("trained_parameters"));
-    work.trained.backbone_parameters = integer(result.find("backbone_parameters"));
-    const Value* per_task = result.find("trained_parameters_per_task");
-    work.trained.parameters_per_task = per_task && per_task->is_number() ? per_task->number() : 0;
-    work.updates = integer(result.find("updates"));
-    work.examples = integer(result.find("examples"));
+    work.trained.parameters = integer_in(result, "trained_parameters");
+    work.trained.backbone_parameters = integer_in(result, "backbone_parameters");
+    work.trained.parameters_per_task = number_in(result, "trained_parameters_per_task");
+    work.updates = integer_in(result, "updates");
+    work.examples = integer_in(result, "examples");
   } else if (!work.failure.empty()) {
     work.state = WorkState::failed;
   } else if (folder.resumable()) {
@@ -354,6 +361,16 @@ StepContents Planner::plugins_of(const Work& work) const {
       plugins.tasks.back().metrics.push_back(machinery_.registry.find("metric", metric));
   }
   return plugins;
+}
+
+void Planner::require_unchanged(const Work& work) {
+  constexpr const char* advice = "; the same command plans anew, and what is finished stays";
+  for (const auto& [path, digest] : work.files) {
+    if (!is_file(path))
+      throw DataError({path}, std::string("was there when the run was planned, and is gone") + advice);
+    if (digests_.file(path) != digest)
+      throw DataError({path}, std::string("has changed since the run was planned") + advice);
+  }
 }
 
 std::shared_ptr<const Tokenizer> Planner::tokenizer(const std::string& path) {
@@ -394,15 +411,32 @@ std::string nothing_to_train(const Step& step) {
          " has no trained parameters; choose another combiner, or options with which the method trains something";
 }
 
+std::string quoted_title(const Work& work) {
+  return "'" + work.title() + "'" + (work.trial.empty() ? "" : " (" + work.trial + ")");
+}
+
+void add_note(Plan& plan, const Origin& origin, const std::string& what) {
+  const std::string text = (origin.known() ? origin.text() + ": " : "") + what;
+  if (!std::count(plan.notes.begin(), plan.notes.end(), text)) plan.notes.push_back(text);
+}
+
+// The paper's own recipes have such runs (CB: 160 updates).
+void note_short_run(const Work& work, Plan& plan) {
+  const std::int64_t warmup = step_integer(work.step, "warmup_updates", 0);
+  if (warmup < 1 || work.updates > warmup || work.updates == 0) return;
+  const Value* said = step_value(work.step, "warmup_updates");
+  add_note(plan, said && said->origin.known() ? said->origin : work.step.origin,
+           "the " + std::to_string(work.updates) + " updates of " + quoted_title(work) + " end within its warm-up of " +
+               std::to_string(warmup) + ": the learning rate is never reached");
+}
+
 // What is said for parameters that the step does not train; in a sweep's trial this may well be meant.
 void note_unused_keys(const Work& work, Plan& plan) {
   const auto& groups = work.trained.groups;
   const auto note = [&](const Origin& origin, const std::string& group, const std::string& what) {
     if (std::count(groups.begin(), groups.end(), group)) return;
-    const std::string text = (origin.known() ? origin.text() + ": " : "") + what + ", which '" + work.title() + "'" +
-                             (work.trial.empty() ? "" : " (" + work.trial + ")") +
-                             " does not train (it trains: " + joined(groups, ", ") + ")";
-    if (!std::count(plan.notes.begin(), plan.notes.end(), text)) plan.notes.push_back(text);
+    add_note(plan, origin,
+             what + ", which " + quoted_title(work) + " does not train (it trains: " + joined(groups, ", ") + ")");
   };
   const Value* rates = step_value(work.step, "learning_rates");
   if (rates && rates->is_map())
@@ -427,6 +461,7 @@ void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
   const std::int64_t batch = std::max<std::int64_t>(1, step_integer(work.step, "batch_size", 1));
   work.updates = step_integer(work.step, "updates", 0);
   if (work.updates == 0) work.updates = step_integer(work.step, "epochs", 0) * ((work.examples + batch - 1) / batch);
+  note_short_run(work, plan);
 
   if (!has_engine) return;
   const ModelJob model = model_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer));
@@ -465,8 +500,10 @@ void Planner::count_evaluation(Work& work, const Plan& plan, bool has_engine) {
       work.examples += static_cast<std::int64_t>(used_split(*task, work.step, splits_of(work.step).front()).size());
     });
   if (work.inputs.empty()) {  // the untouched backbone: its config is read, so that it is known to be one
-    static_cast<void>(tokenizer(work.checkpoint.tokenizer));
+    const ModelJob model = model_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer));
+    if (has_engine) work.trained.backbone_parameters = machinery_.engine().count(model).backbone_parameters;
   } else if (has_engine) {
+    work.trained.backbone_parameters = plan.works[work.model].trained.backbone_parameters;
     check_known_tasks(work, plan);
   }
 }

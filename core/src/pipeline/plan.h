@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -63,6 +64,7 @@ struct Work {
   std::size_t model = 0;  // the work that trains what is scored; itself for a training and for the untouched backbone
   CheckpointUse checkpoint;
   std::vector<std::shared_ptr<const TaskUse>> tasks;
+  std::map<std::string, std::string> files;  // that it reads → their digests when it was planned
   WorkState state = WorkState::to_do;
   std::string failure;  // of the last attempt
 
@@ -99,6 +101,8 @@ struct Plan {
   std::vector<std::string> notes;  // what is allowed and may be a mistake
 
   bool finished() const;
+  // Of recipe and works: two runs of the same plan share what --fresh has redone.
+  std::string digest() const;
 };
 
 // What plans and runs need of the plugins; tests bring their own.
@@ -121,6 +125,8 @@ class Planner {
   // Tokens of all work that is not done, from at most 1,000 examples of each split.
   void count_tokens(Plan& plan);
 
+  // Throws DataError naming a file of this work that is gone, or not what it was when the work was planned.
+  void require_unchanged(const Work& work);
   std::shared_ptr<const Tokenizer> tokenizer(const std::string& path);
   // A task as a step with these data options uses it.
   std::shared_ptr<const TaskUse> task_use(const TaskChoice& choice, const Params& data);

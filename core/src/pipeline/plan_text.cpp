@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "pipeline/progress.h"
+#include "pipeline/record.h"
 #include "report/report.h"
 
 namespace atp {
@@ -14,16 +15,6 @@ namespace atp {
 namespace {
 
 namespace fs = boost::filesystem;
-
-double number_at(const Value& map, const char* key) {
-  const Value* value = map.find(key);
-  return value && value->is_number() ? value->number() : 0;
-}
-
-std::string text_at(const Value& map, const char* key) {
-  const Value* value = map.find(key);
-  return value && value->is_text() ? value->text() : "";
-}
 
 std::int64_t weight_bytes(const Work& work) {
   const Value* precision = step_value(work.step, "precision");
@@ -55,29 +46,30 @@ std::string task_names(const Work& work) {
   return names;
 }
 
-// Seconds that each piece of work will take, as far as finished ones tell.
+// Seconds that each piece of work will take, as far as finished ones of the same kind tell: another backbone's speed
+// says nothing.
 class Estimate {
  public:
   Estimate(const std::string& out, const std::string& device) : out_(out), device_(device) {}
 
   std::optional<double> seconds(const Work& work) {
     if (work.tokens == 0 || work.trained.backbone_parameters == 0) return std::nullopt;
-    auto known = speeds_.find(work.step.verb);
+    const auto kind = std::pair(work.step.verb, work.trained.backbone_parameters);
+    auto known = speeds_.find(kind);
     if (known == speeds_.end())
-      known = speeds_.emplace(work.step.verb, measured_speed(out_, work.step.verb, device_)).first;
+      known = speeds_.emplace(kind, measured_speed(out_, kind.first, device_, kind.second)).first;
     if (!known->second) return std::nullopt;
-    return known->second->seconds_per_work * static_cast<double>(work.trained.backbone_parameters) *
-           static_cast<double>(work.tokens);
+    return static_cast<double>(work.tokens) / known->second->tokens_per_second;
   }
   std::int64_t steps() const {
     std::int64_t steps = 0;
-    for (const auto& [verb, speed] : speeds_) steps += speed ? speed->steps : 0;
+    for (const auto& [kind, speed] : speeds_) steps += speed ? speed->steps : 0;
     return steps;
   }
 
  private:
   std::string out_, device_;
-  std::map<std::string, std::optional<MeasuredSpeed>> speeds_;
+  std::map<std::pair<std::string, std::int64_t>, std::optional<MeasuredSpeed>> speeds_;
 };
 
 void print_work(const Work& work, Estimate& estimate, std::ostream& stream) {
@@ -105,14 +97,14 @@ void print_work(const Work& work, Estimate& estimate, std::ostream& stream) {
 void print_totals(const Plan& plan, Estimate& estimate, std::ostream& stream) {
   std::int64_t to_do = 0, updates = 0, bytes = 0;
   double seconds = 0;
-  bool all_known = true;
+  std::int64_t known_steps = 0;
   for (const auto& work : plan.works) {
     if (work.state == WorkState::done) continue;
     ++to_do;
     if (work.step.verb == "train") updates += work.updates;
     bytes = std::max(bytes, weight_bytes(work));
     const auto known = estimate.seconds(work);
-    all_known = all_known && known.has_value();
+    known_steps += known.has_value();
     seconds += known.value_or(0);
   }
   stream << "\n" << to_do << " of " << counted(plan.works.size(), "step") << " to do";
@@ -120,12 +112,14 @@ void print_totals(const Plan& plan, Estimate& estimate, std::ostream& stream) {
     stream << ", " << grouped(updates) << " updates\n";
     if (bytes > 0) stream << "memory: the weights take " << memory_text(bytes) << "; activations are not counted\n";
     stream << "time: ";
-    if (all_known)
-      stream << "about " << duration_text(seconds) << ", from the speed of "
-             << counted(static_cast<std::size_t>(estimate.steps()), "finished step")
-             << " on this device (seconds a parameter and token)";
+    if (known_steps == 0)
+      stream << "no estimate; no step of these kinds, with this backbone, has been finished here on this device";
     else
-      stream << "not known: no step of each kind has been finished here on this device yet";
+      stream << "about " << duration_text(seconds)
+             << (known_steps < to_do ? " for " + std::to_string(known_steps) + " of them, no estimate for the others"
+                                     : "")
+             << "; from the tokens a second of " << counted(static_cast<std::size_t>(estimate.steps()), "finished step")
+             << " with the same backbone on this device";
   }
   stream << "\n";
 }
@@ -153,29 +147,27 @@ Value work_json(const Work& work, Estimate& estimate) {
 
 }  // namespace
 
-std::optional<MeasuredSpeed> measured_speed(const std::string& out, const std::string& verb,
-                                            const std::string& device) {
-  double seconds = 0, amount = 0;
+std::optional<MeasuredSpeed> measured_speed(const std::string& out, const std::string& verb, const std::string& device,
+                                            std::int64_t backbone_parameters) {
+  double seconds = 0, tokens = 0;
   MeasuredSpeed speed;
   boost::system::error_code error;
   for (const auto& entry : fs::directory_iterator(out + "/steps", error)) {
     const StepFolder folder(out, entry.path().filename().string());
     if (!folder.finished()) continue;
     const auto run = folder.run_record();
-    if (!run || text_at(*run, "device") != device) continue;
+    if (!run || text_in(*run, "device") != device || number_in(*run, "tokens") <= 0) continue;
     try {
       const Value result = folder.result();
-      if (text_at(result, "verb") != verb) continue;
-      const double work = number_at(*run, "tokens") * number_at(result, "backbone_parameters");
-      if (work <= 0) continue;
-      seconds += number_at(*run, "seconds");
-      amount += work;
+      if (text_in(result, "verb") != verb || integer_in(result, "backbone_parameters") != backbone_parameters) continue;
+      seconds += number_in(*run, "seconds");
+      tokens += number_in(*run, "tokens");
       ++speed.steps;
     } catch (const Error&) {  // a damaged result is nothing to learn from
     }
   }
-  if (amount <= 0) return std::nullopt;
-  speed.seconds_per_work = seconds / amount;
+  if (seconds <= 0) return std::nullopt;
+  speed.tokens_per_second = tokens / seconds;
   return speed;
 }
 

@@ -48,10 +48,7 @@ void write_reports(const Plan& plan, const RunRequest& request, RunOutcome& outc
 void print_outcome(const RunOutcome& outcome, const RunRequest& request) {
   for (const auto& failure : outcome.failures) log::error("failed: " + failure);
   for (const auto& skipped : outcome.skipped) log::error("not run: '" + skipped + "' reads a step that failed");
-  if (outcome.stopped && request.fresh)
-    log::warn("stopped; what was finished is kept; the same command without --fresh goes on: " + request.command);
-  else if (outcome.stopped)
-    log::warn("stopped; to go on where it stopped: " + request.command);
+  if (outcome.stopped) log::warn("stopped; to go on where it stopped: " + request.command);
 }
 
 Value outcome_json(const RunOutcome& outcome) {
@@ -89,7 +86,27 @@ Plan plan_or_complain(Planner& planner, const std::vector<ResolvedTrial>& trials
   return plan;
 }
 
+// --fresh: nothing counts as done but what the same plan has redone already, in a run that did not come to its end.
+void plan_afresh(Plan& plan, const std::string& out) {
+  const std::string digest = plan.digest();
+  std::size_t redone = 0;
+  for (auto& work : plan.works) {
+    const StepFolder folder(out, work.id);
+    if (work.state == WorkState::done && folder.is_anew(digest)) {
+      ++redone;
+      continue;
+    }
+    work.state = folder.is_begun_anew(digest) ? WorkState::resumable : WorkState::to_do;
+    work.trained = {};
+    work.examples = work.updates = 0;
+  }
+  if (redone > 0)
+    log::info("going on with the --fresh run that did not come to its end: " + std::to_string(redone) + " of " +
+              counted(plan.works.size(), "step") + " redone (a run without --fresh gives it up)");
+}
+
 int show_plan(Plan& plan, Planner& planner, const Machinery& machinery, const RunRequest& request, std::ostream& out) {
+  if (request.fresh) plan_afresh(plan, request.out);
   if (!plan.finished()) {
     planner.count_work(plan);
     planner.count_tokens(plan);
@@ -108,8 +125,7 @@ int run_plan(Plan& plan, Planner& planner, const Machinery& machinery, Console& 
                              std::none_of(plan.reports.begin(), plan.reports.end(), [&](const ReportWork& report) {
                                return is_to_do(plan, report, request.out);
                              });
-  if (request.fresh)
-    for (auto& work : plan.works) work.state = WorkState::to_do;
+  if (request.fresh) plan_afresh(plan, request.out);
   if (!plan.finished()) planner.count_work(plan);
   for (const auto& note : plan.notes) log::warn(note);
 
@@ -138,7 +154,8 @@ int run_recipe(const RunRequest& request, std::ostream& out) {
   if (request.explain) return explain_recipe(trials, request, out);
 
   std::string unwritable;
-  if (!request.dry_run) try {
+  if (!request.dry_run || !fs::is_directory(request.out))
+    try {  // a plan may be made of results that are only to be read
       require_writable(request.out);
     } catch (const Error& error) {
       unwritable = error.what();

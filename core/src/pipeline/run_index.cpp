@@ -14,6 +14,7 @@
 #include "atp/error.h"
 #include "atp/log.h"
 #include "atp/value.h"
+#include "pipeline/record.h"
 #include "pipeline/step_folder.h"
 
 namespace atp {
@@ -23,10 +24,10 @@ namespace {
 namespace fs = boost::filesystem;
 
 constexpr int busy_milliseconds = 20000;
-constexpr int sqlite_corrupt = 11, sqlite_not_a_database = 26;  // sqlite.org/rescode.html
+constexpr int sqlite_error = 1, sqlite_corrupt = 11, sqlite_not_a_database = 26;  // sqlite.org/rescode.html
 
 constexpr const char* schema = R"(
-  CREATE TABLE IF NOT EXISTS runs (
+  CREATE TABLE runs (
     recipe TEXT, trial TEXT, step TEXT, id TEXT, verb TEXT, task TEXT, metric TEXT, score REAL, updates INTEGER,
     trained_parameters INTEGER, seconds REAL, device TEXT, finished TEXT, place INTEGER,
     PRIMARY KEY (recipe, trial, step, task, metric)))";
@@ -47,19 +48,27 @@ class FileLock {
   int descriptor_;
 };
 
+// Or another program's: a full disk and a lock that is held are no damage.
+bool is_damaged(const SQLite::Exception& error) {
+  const int code = error.getErrorCode();
+  return code == sqlite_not_a_database || code == sqlite_corrupt || code == sqlite_error;
+}
+
+void remove_database(const std::string& path) {
+  for (const char* ending : {"", "-journal", "-wal", "-shm"}) fs::remove(path + ending);
+}
+
 SQLite::Database open_database(const std::string& path) {
   SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, busy_milliseconds);
   try {
     database.exec("PRAGMA journal_mode = WAL");
   } catch (const SQLite::Exception& error) {
-    if (error.getErrorCode() == sqlite_not_a_database || error.getErrorCode() == sqlite_corrupt) throw;
+    if (is_damaged(error)) throw;
   }
-  database.exec(schema);
   return database;
 }
 
 void insert_rows(SQLite::Database& database, const std::vector<RunRow>& rows) {
-  SQLite::Transaction transaction(database);
   SQLite::Statement insert(database, "INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   int place = 0;
   for (const auto& row : rows) {
@@ -80,6 +89,16 @@ void insert_rows(SQLite::Database& database, const std::vector<RunRow>& rows) {
     insert.exec();
     insert.reset();
   }
+}
+
+// As one act: rows of all folders where the index is new, then these.
+void add_rows(SQLite::Database& database, const std::string& out, const std::vector<RunRow>& rows) {
+  SQLite::Transaction transaction(database);
+  if (!database.tableExists("runs")) {
+    database.exec(schema);
+    insert_rows(database, collect_runs(out));
+  }
+  insert_rows(database, rows);
   transaction.commit();
 }
 
@@ -103,16 +122,6 @@ std::vector<RunRow> read_rows(SQLite::Database& database) {
   return rows;
 }
 
-std::int64_t integer_at(const Value& map, const char* key) {
-  const Value* value = map.is_map() ? map.find(key) : nullptr;
-  return value && value->is_integer() ? value->integer() : 0;
-}
-
-std::string text_at(const Value& map, const char* key) {
-  const Value* value = map.is_map() ? map.find(key) : nullptr;
-  return value && value->is_text() ? value->text() : "";
-}
-
 // The step folder's name behind a link for people, "" where it is none.
 std::string linked_id(const fs::path& path) {
   boost::system::error_code error;
@@ -123,7 +132,8 @@ std::string linked_id(const fs::path& path) {
 std::vector<fs::path> sorted_entries(const fs::path& folder) {
   std::vector<fs::path> paths;
   boost::system::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) paths.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().filename().string().front() != '.') paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());
   return paths;
 }
@@ -160,14 +170,13 @@ std::vector<RunRow> rows_of_step(const std::string& out, const std::string& id, 
   row.trial = trial.empty() ? "" : file_name_of(trial);
   row.step = step;
   row.id = id;
-  row.verb = text_at(result, "verb");
-  row.updates = integer_at(result, "updates");
-  row.trained_parameters = integer_at(result, "trained_parameters");
-  const Value* seconds = run.find("seconds");
-  row.seconds = seconds && seconds->is_number() ? seconds->number() : 0;
-  row.device = text_at(run, "device");
-  row.finished = text_at(run, "finished");
-  const Value* tasks = result.find("task_scores");
+  row.verb = text_in(result, "verb");
+  row.updates = integer_in(result, "updates");
+  row.trained_parameters = integer_in(result, "trained_parameters");
+  row.seconds = number_in(run, "seconds");
+  row.device = text_in(run, "device");
+  row.finished = text_in(run, "finished");
+  const Value* tasks = said_in(result, "task_scores");
   if (!tasks || !tasks->is_map()) return rows;
   for (const auto& [task, scores] : tasks->members())
     for (const auto& [metric, score] : scores.members()) {
@@ -191,28 +200,25 @@ RunIndex::RunIndex(std::string out) : out_(std::move(out)), path_(out_ + "/atp.s
 
 void RunIndex::add(const std::vector<RunRow>& rows) try {
   const FileLock lock(out_ + "/steps/.index.lock");
-  const bool exists = fs::exists(path_);
   try {
-    if (exists) {
-      auto database = open_database(path_);
-      return insert_rows(database, rows);
-    }
+    auto database = open_database(path_);
+    return add_rows(database, out_, rows);
   } catch (const SQLite::Exception& error) {
+    if (!is_damaged(error)) throw;
     log::warn(path_ + ": the index is damaged (" + error.what() + "); it is made again from the results' folders");
-    for (const char* ending : {"", "-wal", "-shm"}) fs::remove(path_ + ending);
+    remove_database(path_);
   }
   auto database = open_database(path_);
-  insert_rows(database, collect_runs(out_));
-  insert_rows(database, rows);
+  add_rows(database, out_, rows);
 } catch (const std::exception& error) {
   log::warn(path_ + ": the index cannot be written (" + error.what() + "); the results themselves are not touched");
 }
 
 void RunIndex::rebuild() try {
   const FileLock lock(out_ + "/steps/.index.lock");
-  for (const char* ending : {"", "-wal", "-shm"}) fs::remove(path_ + ending);
+  remove_database(path_);
   auto database = open_database(path_);
-  insert_rows(database, collect_runs(out_));
+  add_rows(database, out_, {});
 } catch (const SQLite::Exception& error) {
   throw Error(path_ + ": the index cannot be made: " + error.what());
 } catch (const fs::filesystem_error& error) {

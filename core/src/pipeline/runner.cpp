@@ -8,7 +8,7 @@
 #include "io/durable_file.h"
 #include "pipeline/jobs.h"
 #include "pipeline/progress.h"
-#include "pipeline/result_record.h"
+#include "pipeline/record.h"
 #include "pipeline/run_index.h"
 
 namespace atp {
@@ -58,10 +58,8 @@ std::int64_t tokens_seen(const Work& work, const StepResult& result, const std::
 void add_earlier(const StepFolder& folder, RunCircumstances& circumstances) {
   const auto earlier = folder.run_record();
   if (!earlier) return;
-  const Value* seconds = earlier->find("seconds");
-  const Value* tokens = earlier->find("tokens");
-  if (seconds && seconds->is_number()) circumstances.seconds += seconds->number();
-  if (tokens && tokens->is_integer()) circumstances.tokens += tokens->integer();
+  circumstances.seconds += number_in(*earlier, "seconds");
+  circumstances.tokens += integer_in(*earlier, "tokens");
 }
 
 std::string message_of(const std::exception& error) {
@@ -79,12 +77,17 @@ Runner::Runner(Plan& plan, Planner& planner, Machinery machinery, Console& conso
       machinery_(std::move(machinery)),
       console_(console),
       settings_(std::move(settings)),
+      digest_(plan.digest()),
       stop_(stop),
       fates_(plan.works.size(), Fate::open),
       announced_(plan.works.size(), false) {}
 
 std::string Runner::label(const Work& work) const {
   return work.trial.empty() ? work.title() : work.title() + " (" + work.trial + ")";
+}
+
+std::string Runner::title(std::size_t index) const {
+  return "[" + std::to_string(index + 1) + "/" + std::to_string(plan_.works.size()) + "] " + label(plan_.works[index]);
 }
 
 bool Runner::is_ready(std::size_t index) const {
@@ -102,12 +105,24 @@ bool Runner::is_doomed(std::size_t index) const {
 }
 
 RunOutcome Runner::run() {
+  take_finished();
+  work_through();
+  // Once all of a plan is redone the next --fresh begins at its first step; a run without --fresh gives it up.
+  if (!settings_.fresh || std::all_of(fates_.begin(), fates_.end(), [](Fate fate) { return fate == Fate::done; }))
+    for (const auto& work : plan_.works) forget_afresh(work);
+  return outcome_;
+}
+
+void Runner::take_finished() {
   for (std::size_t i = 0; i < plan_.works.size(); ++i)
-    if (plan_.works[i].state == WorkState::done && !settings_.fresh) {
+    if (plan_.works[i].state == WorkState::done) {
       tidy(plan_.works[i]);
       ++outcome_.reused;
       finish(i);
     }
+}
+
+void Runner::work_through() {
   while (!stop_) {
     bool busy = false, moved = false;
     for (std::size_t i = 0; i < plan_.works.size() && !stop_; ++i) {
@@ -121,26 +136,32 @@ RunOutcome Runner::run() {
         if (made == Attempt::busy) busy = true;
         if (made == Attempt::stopped) {
           outcome_.stopped = true;
-          return outcome_;
+          return;
         }
         moved = moved || made != Attempt::busy;
       }
     }
-    if (!busy && !moved) return outcome_;
+    if (!busy && !moved) return;
     if (busy && !moved) std::this_thread::sleep_for(pause_between_looks);
   }
   outcome_.stopped = std::count(fates_.begin(), fates_.end(), Fate::open) > 0;
-  return outcome_;
 }
 
-// A process that was killed between a result and the end of its state leaves the state behind.
+// A process that was killed after it wrote a result leaves state and lock behind.
 void Runner::tidy(const Work& work) {
   const StepFolder folder(settings_.out, work.id);
-  if (!folder.has_state()) return;
+  if (!folder.has_state() && !StepLock::is_there(settings_.out, work.id)) return;
   if (const auto lock = StepLock::try_take(settings_.out, work.id)) folder.forget_state();
 }
 
-// Links for people and rows of the index, for each trial that this work serves.
+void Runner::forget_afresh(const Work& work) {
+  const StepFolder folder(settings_.out, work.id);
+  if (!folder.has_afresh()) return;
+  if (const auto lock = StepLock::try_take(settings_.out, work.id)) folder.forget_afresh();
+}
+
+// Rows of the index and links for people, for each trial that this work serves. The links come last: where one is
+// missing, a process was killed on the way here, and the rows are written again.
 void Runner::finish(std::size_t index) {
   fates_[index] = Fate::done;
   const std::string& id = plan_.works[index].id;
@@ -150,11 +171,15 @@ void Runner::finish(std::size_t index) {
     for (const auto& step : plan_.trial_steps[trial]) {
       if (step.work != index) continue;
       const std::string name = plan_.trials[trial].name();
-      if (link_step(settings_.out, plan_.name, name, step.title(), id)) changed = true;
+      changed = changed || !is_linked(settings_.out, plan_.name, name, step.title(), id);
       const auto found = rows_of_step(settings_.out, id, plan_.name, name, step.title());
       rows.insert(rows.end(), found.begin(), found.end());
     }
-  if (changed) RunIndex(settings_.out).add(rows);
+  if (!changed) return;
+  RunIndex(settings_.out).add(rows);
+  for (std::size_t trial = 0; trial < plan_.trials.size(); ++trial)
+    for (const auto& step : plan_.trial_steps[trial])
+      if (step.work == index) link_step(settings_.out, plan_.name, plan_.trials[trial].name(), step.title(), id);
 }
 
 Runner::Attempt Runner::attempt(std::size_t index) {
@@ -167,9 +192,9 @@ Runner::Attempt Runner::attempt(std::size_t index) {
       announced_[index] = true;
       return Attempt::busy;
     }
-    if (folder.complete(work.step.verb) && work.state != WorkState::done &&
-        !settings_.fresh) {  // by another process meanwhile
+    if (is_done(work, folder)) {  // by another process meanwhile
       folder.forget_state();
+      say_done(index, folder.result(), folder.run_record().value_or(Value()));
       ++outcome_.reused;
       finish(index);
       return Attempt::done;
@@ -181,9 +206,19 @@ Runner::Attempt Runner::attempt(std::size_t index) {
   }
 }
 
+bool Runner::is_done(const Work& work, const StepFolder& folder) const {
+  return folder.complete(work.step.verb) && (!settings_.fresh || folder.is_anew(digest_));
+}
+
 Runner::Attempt Runner::attempt_locked(std::size_t index, const StepFolder& folder) {
-  const StepFolder place = settings_.fresh ? folder.begin_afresh() : folder;
+  const StepFolder place = settings_.fresh ? folder.begin_afresh(digest_) : folder;
   place.create();
+  if (settings_.fresh && place.complete(plan_.works[index].step.verb)) {  // killed before it took the place
+    place.forget_state();
+    place.take_place_of(folder);
+    finish(index);
+    return Attempt::done;
+  }
   place.forget_result();
   console_.begin_log(place.file("log.txt"));
   Attempt made = Attempt::failed;
@@ -213,39 +248,17 @@ void Runner::note_failure(std::size_t index, const std::string& message, const s
 
 Runner::Attempt Runner::work_on(std::size_t index, const StepFolder& folder) {
   const Work& work = plan_.works[index];
-  const bool trains = work.step.verb == "train";
   folder.forget_failure();
   write_durably(folder.file("recipe.yaml"), write_yaml(work.step.resolved));
-  const std::string title =
-      "[" + std::to_string(index + 1) + "/" + std::to_string(plan_.works.size()) + "] " + label(work);
-  log::info(title + (folder.resumable() ? ": going on" : ": begins"));
-
-  log::debug(title + ": in " + folder.path());
+  log::info(title(index) + (folder.resumable() ? ": going on" : ": begins"));
+  log::debug(title(index) + ": in " + folder.path());
 
   RunCircumstances circumstances;
   circumstances.started = utc_now();
   const auto began = Clock::now();
   forget_peak_memory();
-  const JobPlaces places{settings_.out, folder.path(), settings_.out + "/cache/tokens"};
-  const auto tokenizer = planner_.tokenizer(work.checkpoint.tokenizer);
-  StepResult result;
   std::vector<UsedSplit> used;
-  {
-    ProgressLine line(console_, title);
-    const Control control{&stop_, [&](const Progress& progress) { line.show(progress); }};
-    if (trains) {
-      const TrainJob job = train_job(work, plan_, places, tokenizer, machinery_.registry);
-      note_splits(work, job.train, "train", used);
-      note_splits(work, job.validation, "validation", used);
-      write_durably(folder.file("splits.jsonl"), splits_record(used));
-      result = machinery_.engine().train(job, control);
-    } else {
-      const EvaluateJob job = evaluate_job(work, plan_, places, tokenizer, machinery_.registry);
-      note_splits(work, job.splits, splits_of(work.step).front(), used);
-      write_durably(folder.file("splits.jsonl"), splits_record(used));
-      result = machinery_.engine().evaluate(job, control);
-    }
-  }
+  const StepResult result = compute(work, folder, title(index), used);
   circumstances.seconds = std::chrono::duration<double>(Clock::now() - began).count();
   circumstances.finished = utc_now();
   circumstances.device = machinery_.device();
@@ -253,21 +266,54 @@ Runner::Attempt Runner::work_on(std::size_t index, const StepFolder& folder) {
   circumstances.resumed_at = result.resumed_at;
   circumstances.tokens = tokens_seen(work, result, used);
   if (result.resumed_at > 0) add_earlier(folder, circumstances);
-  write_durably(folder.file("run.json"), to_json(run_record(work, circumstances, planner_.plugins_of(work)), 2) + "\n");
+  const Value run = run_record(work, circumstances, planner_.plugins_of(work));
+  write_durably(folder.file("run.json"), to_json(run, 2) + "\n");
   if (!result.finished) {
-    log::info(title + ": stopped" + (trains ? " after update " + std::to_string(result.updates) + ", saved" : ""));
+    log::info(title(index) + ": stopped" +
+              (work.step.verb == "train" ? " after update " + std::to_string(result.updates) + ", saved" : ""));
     return Attempt::stopped;
   }
-  std::string scores;
-  for (const auto& [task, values] : result.scores)
-    for (const auto& [metric, score] : values) {
-      char text[32];
-      std::snprintf(text, sizeof text, " %.1f", score);
-      scores += (scores.empty() ? ": " : ", ") + (result.scores.size() > 1 ? task + " " : "") + metric + text;
-    }
-  log::info(title + ": done in " + duration_text(circumstances.seconds) + scores);
-  folder.finish(result_record(work, result, used));
+  const Value record = result_record(work, result, used);
+  folder.finish(record);
+  say_done(index, record, run);
   return Attempt::done;
+}
+
+// The engine's part of a step. The data was read when it was planned, and maybe is again here: it must be the same.
+StepResult Runner::compute(const Work& work, const StepFolder& folder, const std::string& title,
+                           std::vector<UsedSplit>& used) {
+  const JobPlaces places{settings_.out, folder.path(), settings_.out + "/cache/tokens"};
+  planner_.require_unchanged(work);
+  const auto tokenizer = planner_.tokenizer(work.checkpoint.tokenizer);
+  ProgressLine line(console_, title);
+  const Control control{&stop_, [&](const Progress& progress) { line.show(progress); }};
+  if (work.step.verb == "train") {
+    const TrainJob job = train_job(work, plan_, places, tokenizer, machinery_.registry);
+    note_splits(work, job.train, "train", used);
+    note_splits(work, job.validation, "validation", used);
+    planner_.require_unchanged(work);
+    write_durably(folder.file("splits.jsonl"), splits_record(used));
+    return machinery_.engine().train(job, control);
+  }
+  const EvaluateJob job = evaluate_job(work, plan_, places, tokenizer, machinery_.registry);
+  note_splits(work, job.splits, splits_of(work.step).front(), used);
+  planner_.require_unchanged(work);
+  write_durably(folder.file("splits.jsonl"), splits_record(used));
+  return machinery_.engine().evaluate(job, control);
+}
+
+// The same line whichever process did it.
+void Runner::say_done(std::size_t index, const Value& result, const Value& run) const {
+  std::string scores;
+  const Value* tasks = said_in(result, "task_scores");
+  if (tasks && tasks->is_map())
+    for (const auto& [task, values] : tasks->members())
+      for (const auto& [metric, score] : values.members()) {
+        char text[32];
+        std::snprintf(text, sizeof text, " %.1f", score.is_number() ? score.number() : 0);
+        scores += (scores.empty() ? ": " : ", ") + (tasks->members().size() > 1 ? task + " " : "") + metric + text;
+      }
+  log::info(title(index) + ": done in " + duration_text(number_in(run, "seconds")) + scores);
 }
 
 }  // namespace atp

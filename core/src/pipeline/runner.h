@@ -6,6 +6,7 @@
 
 #include "pipeline/console.h"
 #include "pipeline/plan.h"
+#include "pipeline/result_record.h"
 
 namespace atp {
 
@@ -35,22 +36,31 @@ class Runner {
   RunOutcome run();
 
  private:
+  void take_finished();
+  void work_through();
   enum class Attempt { done, busy, failed, stopped };
   Attempt attempt(std::size_t index);
-  Attempt work_on(std::size_t index, const StepFolder& folder);
   Attempt attempt_locked(std::size_t index, const StepFolder& folder);
+  Attempt work_on(std::size_t index, const StepFolder& folder);
+  StepResult compute(const Work& work, const StepFolder& folder, const std::string& title,
+                     std::vector<UsedSplit>& used);
+  bool is_done(const Work& work, const StepFolder& folder) const;
+  void say_done(std::size_t index, const Value& result, const Value& run) const;
   void note_failure(std::size_t index, const std::string& message, const std::string& log_file);
   void tidy(const Work& work);
   void finish(std::size_t index);
+  void forget_afresh(const Work& work);
   bool is_ready(std::size_t index) const;
   bool is_doomed(std::size_t index) const;
   std::string label(const Work& work) const;
+  std::string title(std::size_t index) const;
 
   Plan& plan_;
   Planner& planner_;
   Machinery machinery_;
   Console& console_;
   RunSettings settings_;
+  std::string digest_;  // the plan's
   const std::atomic<bool>& stop_;
   enum class Fate { open, done, failed, skipped };
   std::vector<Fate> fates_;

@@ -40,6 +40,8 @@ bool exists(const std::string& path) {
   return fs::exists(path, error);
 }
 
+std::string lock_path(const std::string& out, const std::string& id) { return out + "/steps/." + id + ".lock"; }
+
 }  // namespace
 
 StepFolder::StepFolder(std::string out, std::string id) : StepFolder(out, id, out + "/steps/" + id) {}
@@ -80,11 +82,28 @@ void StepFolder::finish(const Value& result) const {
   forget_state();
 }
 
-StepFolder StepFolder::begin_afresh() const {
+StepFolder StepFolder::begin_afresh(const std::string& plan) const {
   StepFolder fresh(out_, id_, path_ + ".fresh");
+  if (fresh.is_anew(plan)) return fresh;
   remove_folder(fresh.path_);
   fresh.create();
+  write_durably(fresh.file("anew"), plan);
   return fresh;
+}
+
+bool StepFolder::is_anew(const std::string& plan) const {
+  return exists(file("anew")) && read_file(file("anew")) == plan;
+}
+
+bool StepFolder::is_begun_anew(const std::string& plan) const {
+  return StepFolder(out_, id_, path_ + ".fresh").is_anew(plan);
+}
+
+bool StepFolder::has_afresh() const { return exists(file("anew")) || exists(path_ + ".fresh"); }
+
+void StepFolder::forget_afresh() const {
+  ::unlink(file("anew").c_str());
+  remove_folder(path_ + ".fresh");
 }
 
 void StepFolder::take_place_of(const StepFolder& finished) const {
@@ -108,9 +127,11 @@ StepLock::~StepLock() {
   ::close(descriptor_);
 }
 
+bool StepLock::is_there(const std::string& out, const std::string& id) { return exists(lock_path(out, id)); }
+
 std::optional<StepLock> StepLock::try_take(const std::string& out, const std::string& id) {
   make_folder(out + "/steps");
-  const std::string path = out + "/steps/." + id + ".lock";
+  const std::string path = lock_path(out, id);
   while (true) {
     const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor < 0) throw Error(path + ": cannot be made: " + reason(errno));
@@ -135,15 +156,9 @@ void require_writable(const std::string& out) {
   fs::path path = fs::absolute(out);
   while (!fs::exists(path, error) && path.has_parent_path()) path = path.parent_path();
   if (!fs::is_directory(path, error)) fail(path.string() + " is a file, not a folder");
-  if (path != fs::absolute(out)) {  // nothing is made before the recipe is known to be right
-    if (::access(path.c_str(), W_OK | X_OK) != 0) fail(path.string() + ": " + reason(errno));
-    return;
-  }
-  std::string probe = out + "/.writable-XXXXXX";
-  const int descriptor = ::mkstemp(probe.data());
-  if (descriptor < 0) fail(reason(errno));
-  ::close(descriptor);
-  ::unlink(probe.c_str());
+  std::string probe = path.string() + "/.writable-XXXXXX";  // `out` is made once the recipe is known to be right
+  if (!::mkdtemp(probe.data())) fail((path == fs::absolute(out) ? "" : path.string() + ": ") + reason(errno));
+  ::rmdir(probe.c_str());
 }
 
 std::string file_name_of(const std::string& text) {
@@ -157,26 +172,43 @@ std::string file_name_of(const std::string& text) {
   return name.substr(0, end) + "-" + text_digest(text).substr(0, 16);
 }
 
-bool link_step(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
+namespace {
+
+struct Link {
+  std::string folder, path, target;
+};
+
+Link link_of(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
+             const std::string& id) {
+  const std::string folder = out + "/" + recipe + (trial.empty() ? "" : "/" + file_name_of(trial));
+  return {folder, folder + "/" + file_name_of(name), (trial.empty() ? "../steps/" : "../../steps/") + id};
+}
+
+}  // namespace
+
+bool is_linked(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
                const std::string& id) {
-  std::string folder = out + "/" + recipe;
-  std::string target = "../steps/" + id;
-  if (!trial.empty()) {
-    folder += "/" + file_name_of(trial);
-    target = "../" + target;
-  }
-  make_folder(folder);
-  const std::string link = folder + "/" + file_name_of(name);
+  const Link link = link_of(out, recipe, trial, name, id);
   boost::system::error_code error;
-  if (fs::read_symlink(link, error).string() == target && !error) return false;
-  const std::string partial = link + ".partial" + std::to_string(::getpid());
+  return fs::read_symlink(link.path, error).string() == link.target && !error;
+}
+
+void link_step(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
+               const std::string& id) {
+  if (is_linked(out, recipe, trial, name, id)) return;
+  const auto [folder, link, target] = link_of(out, recipe, trial, name, id);
+  make_folder(folder);
+  // Its name beside the link is fixed, so that a killed process leaves at most one, which the next one takes; the
+  // folder's lock keeps two apart.
+  const std::string partial = folder + "/." + file_name_of(name) + ".partial";
+  const int locked = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (locked >= 0) ::flock(locked, LOCK_EX);
   ::unlink(partial.c_str());
-  if (::symlink(target.c_str(), partial.c_str()) != 0 || ::rename(partial.c_str(), link.c_str()) != 0) {
-    const int number = errno;
-    ::unlink(partial.c_str());
-    throw Error(link + ": the link cannot be made: " + reason(number));
-  }
-  return true;
+  int number = 0;
+  if (::symlink(target.c_str(), partial.c_str()) != 0 || ::rename(partial.c_str(), link.c_str()) != 0) number = errno;
+  if (number != 0) ::unlink(partial.c_str());
+  if (locked >= 0) ::close(locked);
+  if (number != 0) throw Error(link + ": the link cannot be made: " + reason(number));
 }
 
 }  // namespace atp

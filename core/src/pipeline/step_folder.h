@@ -35,9 +35,14 @@ class StepFolder {
   void forget_state() const;               // after the result: nothing resumes a finished step
   void finish(const Value& result) const;  // durably, then the state goes
 
-  // Another folder for the same work, emptied: --fresh works there and then takes this one's place.
-  StepFolder begin_afresh() const;
+  // --fresh: the work is done in another folder, which then takes this one's place. The file `anew` says for which
+  // plan (Plan::digest); it stays until all of that plan is redone, so that a --fresh run that was stopped goes on.
+  StepFolder begin_afresh(const std::string& plan) const;  // emptied unless the same plan began it
+  bool is_anew(const std::string& plan) const;             // this folder was made by the plan's --fresh
+  bool is_begun_anew(const std::string& plan) const;       // the other one was
   void take_place_of(const StepFolder& finished) const;
+  bool has_afresh() const;  // a file `anew`, or another folder
+  void forget_afresh() const;
 
  private:
   StepFolder(std::string out, std::string id, std::string path);
@@ -49,6 +54,7 @@ class StepLock {
  public:
   // nullopt where another process holds it. Throws Error where the folder cannot be written.
   static std::optional<StepLock> try_take(const std::string& out, const std::string& id);
+  static bool is_there(const std::string& out, const std::string& id);  // held, or left by a process that was killed
   StepLock(StepLock&& other) noexcept;
   StepLock& operator=(StepLock&&) = delete;
   ~StepLock();
@@ -65,9 +71,10 @@ void require_writable(const std::string& out);
 // A name as a folder's: '/' and control characters replaced, no longer than a file system allows.
 std::string file_name_of(const std::string& text);
 
-// OUT/<recipe>/[<trial>/]<name> → the step's folder, relative; replaced as one act where it points elsewhere. False
-// where it was there already.
-bool link_step(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
+// OUT/<recipe>/[<trial>/]<name> → the step's folder, relative; replaced as one act where it points elsewhere.
+void link_step(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
+               const std::string& id);
+bool is_linked(const std::string& out, const std::string& recipe, const std::string& trial, const std::string& name,
                const std::string& id);
 
 }  // namespace atp

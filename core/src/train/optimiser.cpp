@@ -17,7 +17,7 @@ at::Tensor clip_gradients(const std::vector<Parameter*>& parameters, double limi
   std::vector<at::Tensor> norms;
   for (const auto* parameter : parameters)
     if (parameter->value.grad().defined()) norms.push_back(at::linalg_vector_norm(parameter->value.grad()));
-  if (norms.empty()) return at::zeros({});
+  if (norms.empty()) return at::zeros({}, parameters.empty() ? at::kFloat : parameters.front()->value.options());
   const auto norm = at::linalg_vector_norm(at::stack(norms));
   if (limit > 0) {
     const auto scale = norm.add(1e-6).reciprocal().mul(limit).clamp_max(1.0);

@@ -13,7 +13,6 @@ class ATP_EXPORT Schedule {
   Schedule(std::int64_t updates, std::int64_t warmup) : updates_(updates), warmup_(warmup) {}
 
   double factor(std::int64_t update) const;
-  bool ends_in_warmup() const { return warmup_ > 0 && updates_ <= warmup_; }  // the rate is never reached
 
  private:
   std::int64_t updates_;

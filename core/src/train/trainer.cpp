@@ -28,7 +28,7 @@ at::Generator generator_for(at::Device device, std::uint64_t seed) {
   return generator;
 }
 
-// For operators that take no generator (dropout inside attention kernels).
+// As `Pass` promises, for operators that take no generator (dropout inside attention kernels).
 void seed_default_generator(at::Device device, std::uint64_t seed) {
   at::Generator generator = at::globalContext().defaultGenerator(device);
   const std::lock_guard lock(generator.mutex());
@@ -108,7 +108,7 @@ UpdateRecord Trainer::update() {
   UpdateRecord record{.update = done_,
                       .epoch = epoch(),
                       .rates = {},
-                      .numbers = at::stack({loss_, norm.to(loss_.options())}),
+                      .numbers = at::stack({loss_, norm.to(loss_.scalar_type())}),
                       .examples = examples_};
   for (const auto* parameter : parameters_)
     if (std::none_of(record.rates.begin(), record.rates.end(),

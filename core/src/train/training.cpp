@@ -6,7 +6,6 @@
 #include <chrono>
 
 #include "atp/error.h"
-#include "atp/log.h"
 #include "eval/evaluator.h"
 #include "train/metrics_log.h"
 #include "train/trainer.h"
@@ -51,9 +50,6 @@ class Training {
     state_.device = model.device.is_cpu() ? "cpu" : "cuda";
     state_.threads = threads;
     resumed_at_ = trainer_.done();
-    if (trainer_.schedule().ends_in_warmup())
-      log::warn(std::to_string(trainer_.updates()) + " updates end within the warm-up of " +
-                std::to_string(job.settings.warmup_updates) + ": the learning rate is never reached");
   }
 
   StepResult run() {

@@ -44,12 +44,32 @@ TEST_CASE("a step made afresh leaves the finished one until it takes its place")
   young.set("number", 2);
   step.finish(old);
   out.write("steps/abc.fresh/left", "by a killed process");
-  const StepFolder fresh = step.begin_afresh();
+  const StepFolder fresh = step.begin_afresh("plan");
   CHECK_FALSE(fs::exists(out / "steps/abc.fresh/left"));
   fresh.finish(young);
   CHECK(step.result() == old);
+  CHECK_FALSE(step.is_anew("plan"));
   fresh.take_place_of(step);
   CHECK(step.result() == young);
+  CHECK_FALSE(fs::exists(out / "steps/abc.fresh"));
+  CHECK(step.is_anew("plan"));
+  CHECK_FALSE(step.is_anew("another plan"));
+  step.forget_afresh();
+  CHECK_FALSE(step.has_afresh());
+}
+
+TEST_CASE("a step that was begun afresh goes on for the plan that began it, and starts over for another") {
+  const TemporaryFolder out;
+  const StepFolder step(out.path, "abc");
+  step.create();
+  step.begin_afresh("plan");
+  out.write("steps/abc.fresh/state/half", "done");
+  CHECK(step.is_begun_anew("plan"));
+  CHECK(step.begin_afresh("plan").has_state());
+  CHECK_FALSE(step.is_begun_anew("another plan"));
+  CHECK_FALSE(step.begin_afresh("another plan").has_state());
+  CHECK(step.has_afresh());
+  step.forget_afresh();
   CHECK_FALSE(fs::exists(out / "steps/abc.fresh"));
 }
 
@@ -83,6 +103,9 @@ TEST_CASE("an output folder that cannot be is refused with its path and a remedy
                        atp::Error);
   atp::require_writable(folder / "new/out");
   CHECK_FALSE(fs::exists(folder / "new"));
+  CHECK_THROWS_WITH_AS(atp::require_writable("/proc/out"),  // where not even root may make one
+                       doctest::Contains("/proc/out: no results can be written there: /proc: No such file"),
+                       atp::Error);
 }
 
 TEST_CASE("names become names of folders") {
@@ -108,5 +131,9 @@ TEST_CASE("links for people lead to the step, and follow when it changes") {
   CHECK(atp::read_file(out / "recipe/seed=1/target.sst2/result.json") == "2");
   atp::link_step(out.path, "recipe", "", "target", "one");
   CHECK(atp::read_file(out / "recipe/target/result.json") == "1");
+  fs::create_symlink("../steps/one", out / "recipe/.other.partial");  // what a killed process leaves
+  atp::link_step(out.path, "recipe", "", "other", "two");
+  CHECK(atp::read_file(out / "recipe/other/result.json") == "2");
+  CHECK_FALSE(fs::is_symlink(out / "recipe/.other.partial"));
   CHECK_THROWS_AS(atp::link_step(out.path, "steps/one/result.json", "", "x", "one"), atp::Error);
 }
