@@ -34,8 +34,8 @@ atp::RunRequest request_for(const Experiment& experiment, const std::string& out
   atp::RunRequest request;
   request.recipe = experiment / "recipe.yaml";
   request.out = out;
-  request.device = "cpu";
-  request.threads = threads;
+  request.engine.device = "cpu";
+  request.engine.threads = threads;
   return request;
 }
 
@@ -112,7 +112,8 @@ Files end_of(const std::string& out) {
 // Keeps the states of a folder while a child changes it.
 class Watch {
  public:
-  static void begin(const std::string& root, const std::string& kept) {
+  static void begin(const std::string& root, const std::string& kept, bool keeps_states) {
+    keeps_states_ = keeps_states;
     root_ = root;
     kept_ = kept;
     ::setenv("ATP_FAULT_ROOT", root.c_str(), 1);
@@ -142,6 +143,7 @@ class Watch {
   }
 
   static void keep(const std::string& call, const std::string& path, const std::optional<std::string>& half = {}) {
+    if (!keeps_states_) return;
     const std::string folder = kept_ + "/" + std::to_string(count_);
     if (fs::exists(root_))
       fs::copy(root_, folder, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
@@ -159,6 +161,7 @@ class Watch {
 
   static inline std::string root_, kept_, old_;
   static inline int count_ = 0;
+  static inline bool keeps_states_ = true;
 };
 
 std::vector<std::string> lines_of(const std::string& path) {
@@ -192,12 +195,13 @@ std::string real_path(const Experiment& experiment, const std::string& name) {
 }
 
 // The states of one run's folder `name`, which may be there already.
-std::vector<std::string> watch(const Experiment& experiment, const std::string& name, atp::RunRequest request) {
+std::vector<std::string> watch(const Experiment& experiment, const std::string& name, atp::RunRequest request,
+                               bool keeps_states = true) {
   std::string messages;
   const std::string root = real_path(experiment, name), kept = real_path(experiment, name + ".states");
   request.out = root;
   const int status = run_in_child(
-      request, [&] { Watch::begin(root, kept); }, messages);
+      request, [&] { Watch::begin(root, kept, keeps_states); }, messages);
   INFO(messages);
   REQUIRE(status == 0);
   return lines_of(kept + "/states");
@@ -251,9 +255,9 @@ TEST_CASE("--fresh that is killed leaves what was finished, and the same command
     CAPTURE(numbers[i]);
     CAPTURE(state);
     request.out = real_path(experiment, "out.states/" + std::to_string(numbers[i]));
-    for (const auto& [name, contents] : wanted)
-      if (name.rfind("steps/", 0) == 0 && !contents.empty())
-        CHECK_MESSAGE(read(request.out + "/" + name) == contents, name);
+    for (const auto& file : wanted)
+      if (file.first.rfind("steps/", 0) == 0 && !file.second.empty())
+        CHECK_MESSAGE(read(request.out + "/" + file.first) == file.second, file.first);
     request.fresh = i % 4 != 0;  // now and then it is given up
     if (run_in_child(request) == 0) CHECK(differences(end_of(request.out), wanted) == "");
   }
@@ -262,7 +266,7 @@ TEST_CASE("--fresh that is killed leaves what was finished, and the same command
 TEST_CASE("SIGTERM at any call that changes a file is an orderly stop, and the same command goes on") {
   const Experiment experiment;
   load_all(experiment);
-  watch(experiment, "whole", request_for(experiment, ""));
+  watch(experiment, "whole", request_for(experiment, ""), false);
   const Files wanted = end_of(real_path(experiment, "whole"));
   const auto calls = lines_of(real_path(experiment, "whole.states/calls"));
   const auto numbers = chosen(calls, 30);

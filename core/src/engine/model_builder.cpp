@@ -7,6 +7,7 @@
 
 #include "atp/error.h"
 #include "atp/tensor_file.h"
+#include "atp/words.h"
 #include "engine/result_file.h"
 
 namespace atp {
@@ -18,12 +19,6 @@ at::ScalarType precision_of(const BackboneJob& job) {
   if (job.precision == "bfloat16") return at::kBFloat16;
   if (job.precision == "float64") return at::kDouble;
   throw RecipeError("precision is '" + job.precision + "'; expected float32, bfloat16 or float64");
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 // Everything that fixes a frozen backbone.

@@ -216,6 +216,8 @@ Runner::Attempt Runner::attempt_locked(std::size_t index, const StepFolder& fold
   if (settings_.fresh && place.complete(plan_.works[index].step.verb)) {  // killed before it took the place
     place.forget_state();
     place.take_place_of(folder);
+    say_done(index, folder.result(), folder.run_record().value_or(Value()));
+    ++outcome_.done;
     finish(index);
     return Attempt::done;
   }

@@ -92,7 +92,6 @@ bool is_ignored(const std::string& name) {
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
-
 // All that does not fit, in one message.
 void check(const TensorFolder& folder, const Plan& plan) {
   std::vector<std::string> mistakes;
