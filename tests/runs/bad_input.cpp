@@ -54,6 +54,7 @@ TEST_CASE("everything that is missing is said at once, before anything is starte
   fs::remove(experiment / "taste/train.jsonl");
   fs::remove(experiment / "mood/test.jsonl");
   experiment.write("file", "");
+  fs::create_directory(experiment / "models");
   const Ended ended = experiment.atp_run({"--models", experiment / "models"}, "file/below");
   CHECK(ended.status == 2);
   CHECK(contains(ended.error, "checkpoint 't5-huge': no such folder"));
@@ -70,6 +71,32 @@ TEST_CASE("all missing data files are named") {
   CHECK(contains(ended.error, "taste/train.jsonl"));
   CHECK(contains(ended.error, "mood/test.jsonl"));
   CHECK_FALSE(contains(ended.error, "begins"));
+}
+
+TEST_CASE("a task's missing files are one message, whatever number of splits and steps want them") {
+  const Experiment experiment;
+  fs::remove_all(experiment / "mood");
+  const Ended ended = experiment.atp_run();
+  CHECK(ended.status == 2);
+  INFO(ended.error);
+  for (const char* split : {"train", "validation", "test"})
+    CHECK(contains(ended.error, std::string("mood/") + split + ".jsonl"));
+  const auto first = ended.error.find("task 'mood': no data for its splits");
+  REQUIRE(first != std::string::npos);
+  CHECK(ended.error.find("no data for", ended.error.find("no data for") + 1) == std::string::npos);
+}
+
+TEST_CASE("a data root or a folder of models that is not there is said, not the files that are not in it") {
+  const Experiment experiment;
+  for (const char* option : {"--data", "--models"}) {
+    const Ended ended = experiment.atp_run({"--dry-run", option, "/nope"});
+    CHECK(ended.status == 2);
+    CHECK(ended.error == std::string(option) + " /nope: no such folder\n");
+  }
+  CHECK(run(program("atp"), {"tasks", "--data", "/nope"}).error == "--data /nope: no such folder\n");
+  const std::string file = experiment / "recipe.yaml";
+  CHECK(run(program("atp"), {"show", "toy", "--data", file}).error == "--data " + file + ": no folder, but a file\n");
+  CHECK(run(program("atp"), {"tasks"}, {{{"ATP_DATA", "/nope"}}}).error == "$ATP_DATA /nope: no such folder\n");
 }
 
 TEST_CASE("rows that cannot be used are found before anything is trained") {

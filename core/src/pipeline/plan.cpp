@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "atp/words.h"
+#include "data/data_files.h"
 #include "pipeline/jobs.h"
 #include "pipeline/record.h"
 
@@ -137,8 +138,16 @@ Plan Planner::plan(const std::vector<ResolvedTrial>& trials) {
     plan.trials.push_back(trial.trial);
     plan_trial(trial, plan);
   }
+  report_missing_files();
   problems_.throw_if_any();
   return plan;
+}
+
+// Once for each task, whatever number of splits and steps want them.
+void Planner::report_missing_files() {
+  for (const auto& missing : missing_)
+    collect(missing.first->origin,
+            [&] { missing.first->data->require_files({missing.second.begin(), missing.second.end()}); });
 }
 
 void Planner::plan_trial(const ResolvedTrial& trial, Plan& plan) {
@@ -265,11 +274,13 @@ TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::s
 
   std::vector<std::string> needed = splits;
   if (!use.data->has_split("validation")) std::erase(needed, "validation");  // then the last state is the result
-  use.data->require_files(needed);
   std::map<std::string, std::string> digests;
   for (const auto& split : needed) {
     const DataFiles files = use.data->files(split);
-    if (files.found()) digests[files.split] = contents_digest(files, use.data->settings().cache.digest);
+    if (files.found())
+      digests[files.split] = contents_digest(files, use.data->settings().cache.digest);
+    else if (!use.data->task().generate)
+      missing_[&use].insert(split);
   }
   contents.files.assign(digests.begin(), digests.end());
   return contents;

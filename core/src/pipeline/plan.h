@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -141,6 +142,7 @@ class Planner {
   TaskContents task_contents(const TaskUse& task, const std::vector<std::string>& splits);
   static std::vector<std::size_t> find_works(const TrialSteps& steps, const std::string& name, const std::string& item);
   StepContents contents_of(const Work& work, const Plan& plan);
+  void report_missing_files();
   void find_state(Work& work) const;
   void count_training(Work& work, Plan& plan, bool has_engine);
   void count_evaluation(Work& work, const Plan& plan, bool has_engine);
@@ -153,6 +155,7 @@ class Planner {
   ContentDigests& digests_;
   Problems problems_;
   std::map<std::string, std::shared_ptr<const TaskUse>> tasks_;
+  std::map<const TaskUse*, std::set<std::string>> missing_;  // splits
   std::map<std::string, std::shared_ptr<const Tokenizer>> tokenizers_;
   std::map<std::string, std::size_t> by_id_;
 };

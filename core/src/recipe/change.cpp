@@ -128,6 +128,9 @@ class Way {
   // A step, and its verb, must be there before something in it can change.
   bool is_there(const std::string& word) {
     const std::string path = before();
+    const Value* steps = path.empty() && !node_->find(word) ? node_->find("steps") : nullptr;
+    if (steps && steps->is_map() && steps->find(word))
+      return refuse("step '" + word + "' stands below 'steps': steps." + std::string(key_));
     if (path == "steps" && !node_->find(word))
       return refuse("no step '" + word + "'" + did_you_mean(word, keys_of(*node_)));
     const bool in_step = path.starts_with("steps.") && path.find('.', 6) == std::string::npos;

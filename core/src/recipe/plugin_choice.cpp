@@ -180,7 +180,8 @@ std::vector<TaskChoice> task_choices(Catalogue& catalogue, const Value& list, co
                                      Problems& problems) {
   std::vector<TaskChoice> tasks;
   if (!list.is_list()) {
-    problems.add(list.origin, "'" + key + "': found " + found_text(list) + ", expected a list of tasks");
+    problems.add(list.origin, "'" + key + "': found " + found_text(list) + ", expected a list of tasks" +
+                                  (list.is_text() ? ": write [" + list.text() + "]" : ""));
     return tasks;
   }
   if (list.items().empty()) problems.add(list.origin, "'" + key + "' is empty; expected at least one task");

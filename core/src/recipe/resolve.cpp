@@ -52,6 +52,24 @@ void check_few_shot(Params& data, Problems& problems) {
   data = Params(data.options(), std::move(values), data.where());
 }
 
+// A step whose first key, and all others, are those that stand below a verb.
+bool lacks_verb(const Value& step) {
+  const auto& members = step.members();
+  return std::all_of(members.begin(), members.end(), [](const auto& member) {
+    return std::any_of(verbs().begin(), verbs().end(), [&](const auto& verb) {
+      return verb_options(verb).find(member.first) || contains(step_overrides(verb), member.first) ||
+             contains(input_keys(), member.first);
+    });
+  });
+}
+
+// Where a key would be right that stands at the top of the recipe.
+std::string home_of(const std::string& key) {
+  if (backbone_options().find(key)) return "backbone";
+  if (data_options().find(key)) return "data";
+  return verb_options("train").find(key) ? "train" : "";
+}
+
 Value placed_text(const Value& text) {
   Value path(absolute_path(text.text(), text.origin));
   path.origin = text.origin;
@@ -64,7 +82,14 @@ Value placed_text(const Value& text) {
 Resolver::Resolver(const Trial& trial, Catalogue& catalogue, Problems& problems)
     : trial_(trial), catalogue_(catalogue), problems_(problems), references_(declared_, problems) {
   const Value& recipe = trial.recipe;
-  top_ = check_table(recipe_options(), recipe, recipe.origin, problems);
+  Value known = recipe;
+  for (const auto& [key, value] : recipe.members()) {
+    const std::string home = recipe_options().find(key) ? "" : home_of(key);
+    if (home.empty()) continue;
+    problems.add(value.key_origin, "'" + key + "' is no key of the recipe itself; it belongs below '" + home + "'");
+    known.erase(key);
+  }
+  top_ = check_table(recipe_options(), known, recipe.origin, problems);
   if (top_.has("train")) train_defaults_ = top_.value("train");
   data_ = top_.has("data") ? top_.value("data") : Value::map();
   check_table(data_options(), data_, data_.origin, problems);  // each step's own are checked again with its changes
@@ -108,6 +133,10 @@ void Resolver::declare(const std::string& name, const Value& value) {
   const std::string expected = "expected one verb (" + joined(verbs()) + "), as in {train: {…}}";
   if (!value.is_map() || value.members().empty())
     return wrong(value.key_origin, "found " + (value.is_map() ? "an empty map" : found_text(value)) + ", " + expected);
+  if (lacks_verb(value))
+    return wrong(value.members().front().second.key_origin, "no verb; '" + value.members().front().first +
+                                                                "' belongs below one (" + joined(verbs()) +
+                                                                "), as in " + name + ": {train: {…}}");
   bool has_unknown = false;
   const Value* body = nullptr;
   for (const auto& [key, part] : value.members()) {

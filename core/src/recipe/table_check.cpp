@@ -58,17 +58,7 @@ Params check_table(const Options& table, const Value& given, const Origin& where
       kept.key_origin = value.key_origin;
     }
   }
-  // Options::check can say of a missing key only what type it has.
-  Options checked;
-  for (Option option : table.all()) {
-    if (option.is_required && option.type == Option::Type::any && !option.help_text.empty() &&
-        !given.find(option.key)) {
-      problems.add(where, "'" + option.key + "' is missing; expected " + option.help_text);
-      option.is_required = false;
-    }
-    checked.add(std::move(option));
-  }
-  return checked.check(known, where, problems);
+  return table.check(known, where, problems);
 }
 
 Options with_defaults_of(const Options& table, const Options& others) {

@@ -46,6 +46,12 @@ Params without_unused_epochs(const Params& settings) {
   return Params(settings.options(), std::move(values), settings.where());
 }
 
+// `each: sst2` in place of `each: [sst2]`.
+std::string no_list(const std::string& key, const Value& value) {
+  return "'" + key + "': found " + found_text(value) + ", expected a list of tasks" +
+         (value.is_text() ? ": write [" + value.text() + "]" : "");
+}
+
 Value as_list(const Value& value) {
   if (value.is_list()) return value;
   Value list = Value::list();
@@ -130,8 +136,7 @@ std::vector<Resolver::Item> Resolver::items(DeclaredStep& step) {
     return {Item{"", std::move(tasks), Value::map(), value.origin, is_whole}};
   }
   if (value.is_list() && !value.items().empty()) return each_item(value);
-  problems_.add(value.origin, value.is_list() ? "'each' is empty; expected at least one task"
-                                              : "'each': found " + found_text(value) + ", expected a list of tasks");
+  problems_.add(value.origin, value.is_list() ? "'each' is empty; expected at least one task" : no_list("each", value));
   return {wrong};
 }
 

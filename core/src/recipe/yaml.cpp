@@ -175,6 +175,7 @@ class Builder final : public YAML::EventHandler {
     bool has_key = false;
     std::string key = {};
     Origin key_origin = {};
+    bool is_plain = false;  // the key stands without quotes
   };
 
   bool in_map() const { return !open_.empty() && open_.back().value.is_map(); }
@@ -201,6 +202,7 @@ class Builder final : public YAML::EventHandler {
     map.has_key = true;
     map.key = text;
     map.key_origin = places_.at(mark);
+    map.is_plain = tag == "?";
   }
 
   void open(Value value, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
@@ -232,6 +234,8 @@ class Builder final : public YAML::EventHandler {
     Open& map = open_.back();
     map.has_key = false;
     value.key_origin = map.key_origin;
+    if (const auto colon = map.key.find(':'); map.is_plain && value.is_null() && colon != std::string::npos)
+      problems_.add(map.key_origin, "'" + map.key + "': a space is missing after the ':'");
     if (const Value* first = map.value.find(map.key)) {
       problems_.add(map.key_origin, "the key '" + map.key + "' stands twice in one map; first at line " +
                                         std::to_string(first->key_origin.line));
@@ -333,6 +337,15 @@ std::string bracket_message(const BracketFault& fault, const std::string& text, 
          (fault.opened == '[' ? "]" : "}") + "'";
 }
 
+// {question} and …: a map, and then more.
+bool follows_bracket(const YAML::Mark& mark, const Places& places) {
+  if (mark.is_null() || static_cast<std::size_t>(mark.line) >= places.lines().size()) return false;
+  const std::string before =
+      places.lines()[static_cast<std::size_t>(mark.line)].substr(0, static_cast<std::size_t>(mark.column));
+  const auto last = before.find_last_not_of(' ');
+  return last != std::string::npos && (before[last] == '}' || before[last] == ']');
+}
+
 // yaml-cpp's messages that a recipe's author is likely to see.
 std::string in_our_words(const std::string& message) {
   static const std::vector<std::pair<std::string, std::string>> words = {
@@ -370,7 +383,10 @@ Value parse_yaml(const std::string& text, const std::string& name) {
   } catch (const YAML::Exception& error) {
     const auto bracket = bracket_fault(text);
     if (bracket) throw RecipeError(byte_place(text, bracket->at, name), bracket_message(*bracket, text, name));
-    problems.add(places.at(error.mark), "not YAML: " + in_our_words(error.msg));
+    problems.add(places.at(error.mark),
+                 "not YAML: " + (follows_bracket(error.mark, places)
+                                     ? "text after a closing bracket; put the whole value in quotes"
+                                     : in_our_words(error.msg)));
     problems.throw_if_any();
     throw;
   }

@@ -1,6 +1,7 @@
 #include "atp/error.h"
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 #include <tuple>
 
@@ -37,6 +38,11 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
   return last[b.size()];
 }
 
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
 }  // namespace
 
 Error::Error(const std::string& message) : std::runtime_error(message) {}
@@ -71,11 +77,12 @@ void Problems::throw_if_any() const {
   throw RecipeError(text);
 }
 
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
+std::string did_you_mean(const std::string& said, const std::vector<std::string>& known) {
+  const std::string word = lower(said);
   std::string nearest;
   std::size_t distance = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (const auto& candidate : known) {
-    const std::size_t edits = edit_distance(word, candidate);
+    const std::size_t edits = edit_distance(word, lower(candidate));
     if (edits < distance) {
       distance = edits;
       nearest = candidate;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <stdexcept>
 
 #include "atp/words.h"
@@ -61,16 +62,31 @@ bool fits_without_quotes(const Option& option, const std::string& text) {
          (option.type == Option::Type::integer && text.find_first_of(".eE") == std::string::npos);
 }
 
+// How a value of another type would be one of the option's.
+std::string advice(const Option& option, const Value& value) {
+  const bool is_scalar = !value.is_list() && !value.is_map();
+  if (option.type == Option::Type::text && option.choices.empty())
+    return is_scalar ? " (in quotes it is one)" : " (one that starts with a bracket stands in quotes)";
+  if (option.type == Option::Type::list && is_scalar) return ": write [" + value.scalar_text() + "]";
+  const bool is_whole =
+      value.is_number() && value.number() == std::floor(value.number()) && std::abs(value.number()) < 1e15;
+  if (option.type == Option::Type::integer && is_whole)
+    return ": write " + std::to_string(static_cast<std::int64_t>(value.number()));
+  return "";
+}
+
+// What is expected of an option: of one that takes anything, what its line of help says.
+std::string expectation(const Option& option) {
+  return option.type == Option::Type::any && !option.help_text.empty() ? option.help_text : option.type_name();
+}
+
 // A value of another type than the option's.
 std::string type_fault(const Option& option, const Value& value) {
   const std::string start = "'" + option.key + "': found ";
   if (value.is_text() && fits_without_quotes(option, value.text()))
     return start + "text \"" + value.text() + "\", expected " + option.type_name() + ": take the quotes away";
   const std::string note = option.choices.empty() ? "" : " (one of: " + joined(option.choices) + ")";
-  const bool lacks_quotes =
-      option.type == Option::Type::text && option.choices.empty() && (value.is_number() || value.is_boolean());
-  return start + quoted(value) + ", expected " + option.type_name() + note +
-         (lacks_quotes ? " (in quotes it is one)" : "");
+  return start + quoted(value) + ", expected " + option.type_name() + note + advice(option, value);
 }
 
 // What is wrong with a value, or an empty text.
@@ -169,7 +185,7 @@ Params Options::check(const Value& given, const Origin& where, Problems& problem
                      "unknown key '" + key + "'" + did_you_mean(key, keys()) +
                          (options_.empty() ? " (no options are known here)" : " (one of: " + joined(keys()) + ")"));
       } else if (value.is_null()) {
-        if (!option->allows_null) problems.add(place, "'" + key + "' has no value; expected " + option->type_name());
+        if (!option->allows_null) problems.add(place, "'" + key + "' has no value; expected " + expectation(*option));
       } else if (const auto wrong = fault(*option, value); !wrong.empty()) {
         problems.add(value.origin, wrong);
       } else {
@@ -180,7 +196,7 @@ Params Options::check(const Value& given, const Origin& where, Problems& problem
   for (const auto& option : options_) {
     const bool said = given.is_map() && given.find(option.key);
     if (said) continue;
-    if (option.is_required) problems.add(where, "'" + option.key + "' is missing; expected " + option.type_name());
+    if (option.is_required) problems.add(where, "'" + option.key + "' is missing; expected " + expectation(option));
     if (!option.fallback.is_null()) values.set(option.key, option.fallback);
   }
   return Params(*this, std::move(values), where);
