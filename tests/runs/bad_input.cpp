@@ -62,6 +62,30 @@ TEST_CASE("everything that is missing is said at once, before anything is starte
   CHECK(contains(ended.error, "file is a file, not a folder; name another folder with --out DIR"));
 }
 
+TEST_CASE("a checkpoint that cannot be used is refused before anything is trained") {
+  const Experiment experiment;
+  change(experiment, "{random: tiny, seed: 0}", experiment / "t5");
+  const std::string goldens = ATP_SOURCE_DIR "/tests/goldens/";
+  const auto refused = [&] {
+    const Ended ended = experiment.atp_run();
+    CHECK(ended.status == 2);
+    CHECK_FALSE(contains(ended.error, "begins"));
+    return ended.error;
+  };
+  experiment.write("t5/config.json", read(goldens + "t5/first/config.json"));
+  experiment.write("t5/tokenizer.json", "{}");
+  CHECK(contains(refused(), "the folder holds tokenizer.json but no spiece.model, which is the form that atp reads"));
+  experiment.write("t5/spiece.model", read(ATP_SOURCE_DIR "/core/share/tokenizer/spiece.model"));
+  experiment.write("t5/pytorch_model.bin", read(goldens + "torch_save/calls-system.pt"));
+  const std::string error = refused();
+  INFO(error);
+  CHECK(contains(error, "t5/pytorch_model.bin: its pickle asks for 'posix.system'; expected tensors"));
+  CHECK_FALSE(contains(error, "os.system was called"));
+  fs::rename(experiment / "t5/pytorch_model.bin", experiment / "t5/shard-1.bin");
+  experiment.write("t5/pytorch_model.bin.index.json", R"({"weight_map": {"a": "shard-1.bin", "b": "shard-2.bin"}})");
+  CHECK(contains(refused(), "of the 2 shards that it names, these are not beside it: shard-2.bin"));
+}
+
 TEST_CASE("all missing data files are named") {
   const Experiment experiment;
   fs::remove(experiment / "taste/train.jsonl");

@@ -69,23 +69,6 @@ class Outline {
   std::size_t at_ = 0;
 };
 
-std::string model_file(const std::string& path) {
-  boost::system::error_code error;
-  if (!fs::is_directory(path, error)) {
-    if (fs::exists(path, error)) return path;
-    throw FormatError({path},
-                      "no such file; expected a SentencePiece model (spiece.model) or the folder that holds it");
-  }
-  const fs::path file = fs::path(path) / "spiece.model";
-  if (fs::exists(file, error)) return file.string();
-  if (fs::exists(fs::path(path) / "tokenizer.json", error)) {
-    throw FormatError({path},
-                      "the folder holds tokenizer.json but no spiece.model, which is the form that atp reads; "
-                      "take spiece.model from the same model's page, or from the T5 that it was made from");
-  }
-  throw FormatError({path}, "the folder holds no spiece.model, the tokenizer's SentencePiece model");
-}
-
 void require_whole(const std::string& bytes, const std::string& path) {
   if (bytes.empty()) throw FormatError({path}, "the file is empty; expected a SentencePiece model");
   switch (Outline(bytes).state()) {
@@ -130,12 +113,29 @@ bool parts_words(const sentencepiece::SentencePieceProcessor& processor) {
 
 }  // namespace
 
+std::string tokenizer_file(const std::string& path) {
+  boost::system::error_code error;
+  if (!fs::is_directory(path, error)) {
+    if (fs::exists(path, error)) return path;
+    throw FormatError({path},
+                      "no such file; expected a SentencePiece model (spiece.model) or the folder that holds it");
+  }
+  const fs::path file = fs::path(path) / "spiece.model";
+  if (fs::exists(file, error)) return file.string();
+  if (fs::exists(fs::path(path) / "tokenizer.json", error)) {
+    throw FormatError({path},
+                      "the folder holds tokenizer.json but no spiece.model, which is the form that atp reads; "
+                      "take spiece.model from the same model's page, or from the T5 that it was made from");
+  }
+  throw FormatError({path}, "the folder holds no spiece.model, the tokenizer's SentencePiece model");
+}
+
 Tokenizer::Tokenizer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Tokenizer::~Tokenizer() = default;
 
 std::shared_ptr<const Tokenizer> Tokenizer::open(const std::string& path) {
   auto state = std::make_unique<State>();
-  state->path = model_file(path);
+  state->path = tokenizer_file(path);
   const std::string bytes = read_file(state->path);
   require_whole(bytes, state->path);
   const auto status = state->processor.LoadFromSerializedProto(bytes);

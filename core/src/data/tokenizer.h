@@ -8,6 +8,10 @@
 
 namespace atp {
 
+// The spiece.model of a folder in Hub layout; a file's path as it is. Throws FormatError where there is none, with a
+// word about a tokenizer.json in its place.
+std::string tokenizer_file(const std::string& path);
+
 // T5's SentencePiece tokenizer: <pad> 0, </s> 1, <unk> 2. The only place that sees sentencepiece. Reading it from
 // several threads is safe.
 class Tokenizer {

@@ -310,7 +310,7 @@ CheckpointUse checkpoint_use(const Step& step, const std::string& models) {
     use.tokenizer = absolute_path(tokenizer->text(), tokenizer->origin);
   else
     use.tokenizer = use.folder.empty() ? own_tokenizer() : use.folder;
-  if (is_folder(use.tokenizer)) use.tokenizer += "/spiece.model";
+  if (is_folder(use.tokenizer)) use.tokenizer = tokenizer_file(use.tokenizer);
   return use;
 }
 
