@@ -3,6 +3,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/baddbmm.h>
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/full.h>
@@ -40,6 +43,11 @@ bool can_fuse(const at::Tensor& queries, const ScoreBias& bias, const Run& run) 
   return queries.is_cpu() && !run.drops() && !(bias.defined() && bias.requires_grad() && at::GradMode::is_enabled());
 }
 
+// The scores' softmax, with dropout, in the scores' type.
+at::Tensor weights_of(const at::Tensor& scores, const Run& run) {
+  return run.drop(at::softmax(scores, -1, exact_type(scores.scalar_type())).to(scores.scalar_type()));
+}
+
 at::Tensor attend(const at::Tensor& queries, const KeysValues& seen, const ScoreBias& bias, const Run& run) {
   if (can_fuse(queries, bias, run)) {
     std::optional<at::Tensor> mask;
@@ -48,8 +56,15 @@ at::Tensor attend(const at::Tensor& queries, const KeysValues& seen, const Score
   }
   at::Tensor scores = at::matmul(queries, seen.keys.transpose(2, 3));
   if (bias.defined()) scores = scores + bias;
-  const at::Tensor weights = at::softmax(scores, -1, exact_type(queries.scalar_type())).to(queries.scalar_type());
-  return at::matmul(run.drop(weights), seen.values);
+  return at::matmul(weights_of(scores, run), seen.values);
+}
+
+// The same for one row: [H, Q, d_kv] for all three, `bias` [H, Q, K].
+at::Tensor attend_row(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
+                      const at::Tensor& bias, const Run& run) {
+  if (can_fuse(queries, bias, run))
+    return attend(queries.unsqueeze(0), {keys.unsqueeze(0), values.unsqueeze(0)}, bias.unsqueeze(0), run).squeeze(0);
+  return at::bmm(weights_of(at::baddbmm(bias, queries, keys.transpose(1, 2)), run), values);
 }
 
 }  // namespace
@@ -144,6 +159,46 @@ at::Tensor Attention::operator()(const at::Tensor& states, const KeysValues& see
                                  const Run& run) const {
   const at::Tensor mixed = attend(split(q_(states, run)), seen, widen(bias, seen.prefix), run);
   return o_(mixed.transpose(1, 2).reshape({states.size(0), states.size(1), -1}), run);
+}
+
+bool Attention::can_absorb(std::int64_t queries, const Run& run) const {
+  return queries < k_.weight.size(0) / heads_ && !run.is_attached(k_.site) && !run.is_attached(v_.site) &&
+         !run.is_attached(keys_) && !run.is_attached(values_);
+}
+
+at::Tensor Attention::absorbed(const at::Tensor& states, const at::Tensor& seen, const ScoreBias& bias,
+                               const Run& run) const {
+  const std::int64_t rows = states.size(0), queries = states.size(1), width = seen.size(2);
+  // One product per head over all rows, [H, B · Q, …], then one per row over all heads, [B, H · Q, …], and back.
+  const auto per_row = [&](const at::Tensor& of_heads) {
+    return of_heads.view({heads_, rows, queries, width}).transpose(0, 1).reshape({rows, heads_ * queries, width});
+  };
+  const at::Tensor q = q_(states, run).reshape({rows * queries, heads_, -1}).transpose(0, 1);
+  const at::Tensor looking = per_row(at::bmm(q, k_.weight.view({heads_, -1, width})));
+  at::Tensor scores = at::bmm(looking, seen.transpose(1, 2));  // [B, H · Q, L]
+  if (bias.defined()) scores = scores + bias.squeeze(1);
+  const at::Tensor sums = at::bmm(weights_of(scores, run), seen);  // [B, H · Q, d]
+  const at::Tensor of_heads =
+      sums.view({rows, heads_, queries, width}).transpose(0, 1).reshape({heads_, rows * queries, width});
+  const at::Tensor mixed = at::bmm(of_heads, v_.weight.view({heads_, -1, width}).transpose(1, 2));
+  return o_(mixed.transpose(0, 1).reshape({rows, queries, -1}), run);
+}
+
+at::Tensor Attention::among(const at::Tensor& states, const std::vector<std::int64_t>& lengths, const ScoreBias& bias,
+                            const Run& run) const {
+  const auto rows_of = [&](const Linear& map) {
+    return map(states, run).view({states.size(0), heads_, -1}).split_with_sizes(lengths);
+  };
+  const auto queries = rows_of(q_), keys = rows_of(k_), values = rows_of(v_);
+  std::vector<at::Tensor> mixed;
+  for (std::size_t row = 0; row < lengths.size(); ++row) {
+    const at::Tensor own = bias.squeeze(0).narrow(1, 0, lengths[row]).narrow(2, 0, lengths[row]);
+    mixed.push_back(
+        attend_row(queries[row].transpose(0, 1), keys[row].transpose(0, 1), values[row].transpose(0, 1), own, run)
+            .transpose(0, 1)
+            .reshape({lengths[row], -1}));
+  }
+  return o_(at::cat(mixed), run);
 }
 
 }  // namespace atp::t5

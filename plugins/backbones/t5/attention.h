@@ -56,6 +56,18 @@ class Attention {
   // [B, Q, d] → [B, Q, d]; `bias` covers the keys behind the prefix.
   at::Tensor operator()(const at::Tensor& states, const KeysValues& seen, const ScoreBias& bias, const Run& run) const;
 
+  // The same over states [B, L, d] that have no keys and values: W_k goes to the queries and W_v behind the weighted
+  // sum,
+  //   q·(W_k x) = (W_kᵀ q)·x   and   Σ a_j W_v x_j = W_v Σ a_j x_j.
+  // Worth it while there are fewer queries than d_kv, and possible where nothing is attached to keys and values.
+  at::Tensor absorbed(const at::Tensor& states, const at::Tensor& seen, const ScoreBias& bias, const Run& run) const;
+  bool can_absorb(std::int64_t queries, const Run& run) const;
+
+  // The same for rows that lie end to end, [N, d] → [N, d], each of which looks at itself: no padding takes part.
+  // `bias` is [1, H, L, L] for the longest of `lengths`.
+  at::Tensor among(const at::Tensor& states, const std::vector<std::int64_t>& lengths, const ScoreBias& bias,
+                   const Run& run) const;
+
  private:
   at::Tensor split(const at::Tensor& states) const;  // [B, L, H · d_kv] → [B, H, L, d_kv]
 

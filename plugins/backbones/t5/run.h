@@ -29,6 +29,7 @@ class Run {
  public:
   Run(const Pass& pass, const SiteTable& table, const Encoded* encoded);
 
+  bool has_sites() const { return !functions_.empty(); }  // something is attached somewhere
   bool is_attached(int site) const { return !functions_.empty() && functions_[static_cast<std::size_t>(site)]; }
   at::Tensor before(int site, at::Tensor input) const;
   at::Tensor after(int site, const at::Tensor& input, at::Tensor output) const;

@@ -1,6 +1,10 @@
 #include "stack.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <numeric>
 
 namespace atp::t5 {
 
@@ -39,9 +43,43 @@ Encoder::Encoder(Builder builder)
       blocks_(build_blocks<Block>(builder, "encoder", builder.config.encoder_layers)),
       final_norm_(builder, "encoder.final_layer_norm") {}
 
+namespace {
+
+// Where the tokens of rows [B, L] stand among the B · L places.
+at::Tensor places_of(const std::vector<std::int64_t>& lengths, std::int64_t length) {
+  at::Tensor places =
+      at::empty({std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0})}, at::TensorOptions(at::kLong));
+  auto* place = places.mutable_data_ptr<std::int64_t>();
+  for (std::size_t row = 0; row < lengths.size(); ++row) {
+    std::iota(place, place + lengths[row], static_cast<std::int64_t>(row) * length);
+    place += lengths[row];
+  }
+  return places;
+}
+
+}  // namespace
+
+// On a CPU time goes with the tokens, so rows are laid end to end and padding is left out: a fifth to a half of a batch
+// in the order of its file. A GPU would rather have few large kernels, and what is attached to sites sees [B, L, d].
+at::Tensor Encoder::without_padding(const Embedded& input, const Run& run) const {
+  const auto& lengths = input.lengths.host;
+  const ScoreBias bias = bias_(*std::max_element(lengths.begin(), lengths.end()));
+  const at::Tensor all = input.values.flatten(0, 1), places = places_of(lengths, input.values.size(1));
+  at::Tensor states = run.drop(all.index_select(0, places));
+  for (const Block& block : blocks_) {
+    states = block.attends(states, run,
+                           [&](const at::Tensor& normed) { return block.attention.among(normed, lengths, bias, run); });
+    states = block.feeds(states, run, [&](const at::Tensor& normed) { return block.feed_forward(normed, run); });
+  }
+  states = run.drop(final_norm_(states, run));
+  return at::zeros(all.sizes(), states.options()).index_copy(0, places, states).view(input.values.sizes());
+}
+
 at::Tensor Encoder::operator()(const Embedded& input, const Run& run) const {
   const std::int64_t length = input.values.size(1);
-  const ScoreBias bias = close(bias_(length), open_positions(input.lengths, length), input.values.scalar_type());
+  const at::Tensor open = open_positions(input.lengths, length);
+  if (open.defined() && input.values.is_cpu() && !run.has_sites()) return without_padding(input, run);
+  const ScoreBias bias = close(bias_(length), open, input.values.scalar_type());
   at::Tensor states = run.drop(input.values);
   for (const Block& block : blocks_) {
     states = block.attends(states, run, [&](const at::Tensor& normed) {
@@ -75,23 +113,32 @@ Decoder::Decoder(Builder builder)
 at::Tensor Decoder::operator()(const at::Tensor& embedded, const Encoded& encoded, const Run& run) const {
   const ScoreBias bias = close_later(bias_(embedded.size(1)));
   const ScoreBias padding = close({}, open_positions(encoded.lengths, encoded.states.size(1)), embedded.scalar_type());
+  const bool absorbs = can_absorb(embedded.size(1), run);
   at::Tensor states = run.drop(embedded);
   for (const Block& block : blocks_) {
     states = block.attends_self(states, run, [&](const at::Tensor& normed) {
       return block.self_attention(normed, block.self_attention.look_at(normed, run), bias, run);
     });
     states = block.attends_cross(states, run, [&](const at::Tensor& normed) {
-      return block.cross_attention(normed, block.cross_attention.look_at(encoded.states, run), padding, run);
+      return absorbs ? block.cross_attention.absorbed(normed, encoded.states, padding, run)
+                     : block.cross_attention(normed, block.cross_attention.look_at(encoded.states, run), padding, run);
     });
     states = block.feeds(states, run, [&](const at::Tensor& normed) { return block.feed_forward(normed, run); });
   }
   return run.drop(final_norm_(states, run));
 }
 
+bool Decoder::can_absorb(std::int64_t queries, const Run& run) const {
+  for (const Block& block : blocks_)
+    if (!block.cross_attention.can_absorb(queries, run)) return false;
+  return true;
+}
+
 void Decoder::start(const Encoded& encoded, DecoderCache& cache, const Run& run) const {
   cache.bias = bias_(cache.capacity);
   cache.padding = close({}, open_positions(encoded.lengths, encoded.states.size(1)), encoded.states.scalar_type());
   cache.before.resize(blocks_.size());
+  if (can_absorb(cache.capacity, run)) return;
   for (const Block& block : blocks_) cache.seen.push_back(block.cross_attention.look_at(encoded.states, run));
 }
 
@@ -126,7 +173,8 @@ at::Tensor Decoder::step(const at::Tensor& embedded, const Encoded& encoded, Dec
                                   run);
     });
     states = block.attends_cross(states, run, [&](const at::Tensor& normed) {
-      return block.cross_attention(normed, cache.seen[layer], cache.padding, run);
+      return cache.seen.empty() ? block.cross_attention.absorbed(normed, encoded.states, cache.padding, run)
+                                : block.cross_attention(normed, cache.seen[layer], cache.padding, run);
     });
     states = block.feeds(states, run, [&](const at::Tensor& normed) { return block.feed_forward(normed, run); });
   }

@@ -31,6 +31,8 @@ class Encoder {
   at::Tensor operator()(const Embedded& input, const Run& run) const;  // [B, L, d] → [B, L, d]
 
  private:
+  at::Tensor without_padding(const Embedded& input, const Run& run) const;
+
   struct Block {
     Block(Builder& builder, const std::string& name);
     Attention attention;
@@ -48,7 +50,7 @@ class Encoder {
 struct DecoderCache {
   explicit DecoderCache(std::int64_t positions) : capacity(positions) {}
 
-  std::vector<KeysValues> seen;    // of the encoder
+  std::vector<KeysValues> seen;    // of the encoder; empty where it is looked at as it is
   std::vector<KeysValues> before;  // of the tokens so far; `length` of them, behind a method's prefix
   std::int64_t length = 0;
   std::int64_t capacity;
@@ -76,6 +78,8 @@ class Decoder {
   };
 
   void start(const Encoded& encoded, DecoderCache& cache, const Run& run) const;
+  // Whether the cross-attentions do without keys and values for so many queries.
+  bool can_absorb(std::int64_t queries, const Run& run) const;
 
   PositionBias bias_;
   std::vector<Block> blocks_;

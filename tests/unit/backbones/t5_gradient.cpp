@@ -128,6 +128,36 @@ TEST_CASE("padding a batch further changes nothing") {
   }
 }
 
+TEST_CASE("rows without padding and absorbed keys and values compute what the plain way does") {
+  // Anything attached anywhere makes the T5 take the plain way, [B, L, d] with keys and values, through everything.
+  const auto same = [](const at::Tensor&, const at::Tensor& output, const SiteContext&) { return output; };
+  for (const auto& shape : golden_shapes) {
+    const T5 model = load_golden(shape, at::kDouble);
+    Sites sites;
+    for (const Site& site : model.sites())
+      if (site.kind == Site::Kind::keys) sites.attach(site.name, {.after = same});
+    Pass plain;
+    plain.sites = &sites;
+    for (const std::vector<std::int64_t>& lengths : {std::vector<std::int64_t>{7, 1, 4}, {5, 5, 5}, {3, 140, 1}}) {
+      CAPTURE(shape);
+      CAPTURE(lengths.front());
+      Example example = make_example(model, lengths, label_rows);
+      std::vector<at::Tensor> gradients;
+      for (const bool plainly : {true, false}) {
+        example.input.values = example.input.values.detach().clone().requires_grad_(true);
+        losses_of(model, example, plainly ? plain : Pass()).sum().backward();
+        gradients.push_back(example.input.values.grad());
+      }
+      CHECK(difference(gradients[1], gradients[0]) < 1e-9);
+      const at::NoGradGuard no_gradient;
+      CHECK(difference(losses_of(model, example), losses_of(model, example, plain)) < 1e-12);
+      const Encoded encoded = model.encode(example.input, {});
+      for (const std::int64_t most : {3, 30})  // fewer tokens than d_kv, and more
+        CHECK(model.generate(encoded, most, {}) == model.generate(encoded, most, plain));
+    }
+  }
+}
+
 TEST_CASE("dropout depends on its generator alone") {
   const T5 model = load_golden("second");
   const Example example = make_example(model, rows, label_rows);
@@ -146,7 +176,11 @@ TEST_CASE("dropout zeroes its share and keeps the mean") {
   for (const double rate : {0.1, 0.5}) {
     const Run run(dropping(rate, 9), no_sites, nullptr);
     for (const auto precision : {at::kFloat, at::kDouble, at::kBFloat16}) {
-      const at::Tensor dropped = run.drop(at::full({999, 333}, 2, precision)).to(at::kDouble);
+      const at::Tensor values = at::full({999, 333}, 2, precision).requires_grad_(true);
+      const at::Tensor kept = run.drop(values);
+      kept.sum().backward();
+      const at::Tensor dropped = kept.detach().to(at::kDouble);
+      CHECK(at::equal(values.grad().to(at::kDouble) * 2, dropped));
       CHECK(dropped.eq(0).to(at::kDouble).mean().item<double>() == doctest::Approx(rate).epsilon(0.01));
       CHECK(dropped.mean().item<double>() == doctest::Approx(2).epsilon(0.01));
       CHECK(dropped.max().item<double>() == doctest::Approx(2 / (1 - rate)).epsilon(0.01));

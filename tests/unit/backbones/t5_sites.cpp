@@ -269,7 +269,7 @@ TEST_CASE("attached functions see the rows' tasks, and the encoder's output in t
                    CHECK((context.encoded != nullptr) == (stack == "decoder"));
                    return output;
                  }});
-  CHECK(at::equal(example.logits(pass), example.logits()));
+  CHECK(difference(example.logits(pass), example.logits()) < 1e-12);  // nothing attached: rows without padding
   CHECK(seen == 2);
 }
 
