@@ -155,7 +155,7 @@ class Planner {
   ContentDigests& digests_;
   Problems problems_;
   std::map<std::string, std::shared_ptr<const TaskUse>> tasks_;
-  std::map<const TaskUse*, std::set<std::string>> missing_;  // splits
+  std::map<const TaskUse*, std::set<std::string>> missing_;  // splits without files
   std::map<std::string, std::shared_ptr<const Tokenizer>> tokenizers_;
   std::map<std::string, std::size_t> by_id_;
 };
