@@ -29,9 +29,11 @@ std::shared_ptr<const Tokenizer> open_tokenizer(const std::string& path) {
 // What the user would have to put where: the first place below the root, or the path as the task writes it.
 std::string wanted_path(const TaskData& data, const DataFiles& file) {
   if (file.found()) return file.parts.front().text();
-  if (!file.tried.empty()) return file.tried.front();
+  const std::string& root = data.settings().root;
   for (const auto& split : data.task().files.splits) {
-    if (split.name == file.split && !split.paths.empty()) return split.paths.front();
+    if (split.name != file.split || split.paths.empty()) continue;
+    const std::string& path = split.paths.front();
+    return root.empty() || path.starts_with('/') ? path : root + "/" + path;
   }
   return "";
 }

@@ -162,7 +162,7 @@ int run_recipe(const RunRequest& request, std::ostream& out) {
     }
   const bool remembers = fs::is_directory(request.out);  // a plan leaves nothing behind where nothing was
   ContentDigests digests(remembers ? request.out + "/cache/digests.sqlite" : "");
-  const bool keeps = remembers && ::access(request.out.c_str(), W_OK) == 0;
+  const bool keeps = !request.dry_run || (remembers && ::access(request.out.c_str(), W_OK) == 0);
   Planner planner(
       {request.recipe, request.out, request.data, request.models, keeps ? request.out + "/cache" : std::string()},
       machinery, digests);

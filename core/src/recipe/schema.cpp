@@ -192,6 +192,7 @@ Value train_schema(const Offers& offers, bool is_item) {
   for (const char* key : {"each", "tasks"})
     if (is_item) properties.erase(key);
   if (is_item) properties.set("as", type("string"));
+  if (is_item) properties.set("labels", type("object"));  // the task's label words → others
   Value schema = closed(std::move(properties));
   if (is_item) schema.set("required", texts({"task"}));
   Value all = Value::list();
