@@ -39,7 +39,7 @@ at::Tensor dropout_mask(const at::Tensor& values, double rate, const at::Generat
   at::Tensor mask = at::empty_like(values, at::MemoryFormat::Contiguous);
   const double scale = 1 / (1 - rate);
   at::Tensor number = at::empty({1}, at::kLong).random_(0, std::numeric_limits<std::int64_t>::max(), generator);
-  const auto seed = static_cast<std::uint64_t>(number.item<std::int64_t>());
+  const auto seed = static_cast<std::uint64_t>(*number.const_data_ptr<std::int64_t>());
   const auto limit = static_cast<std::uint32_t>(std::lround((1 - rate) * 4294967295.0));
   if (mask.scalar_type() == at::kFloat)
     fill_mask(mask.mutable_data_ptr<float>(), mask.numel(), seed, limit, static_cast<float>(scale));

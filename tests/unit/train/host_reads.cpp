@@ -18,7 +18,8 @@ class HostReads {
  public:
   HostReads() {
     names_.clear();
-    handle_ = at::addGlobalCallback(at::RecordFunctionCallback(&note).needsInputs(true));
+    handle_ = at::addGlobalCallback(
+        at::RecordFunctionCallback(&begin, &end).scopes({at::RecordScope::FUNCTION}).needsInputs(true));
   }
   ~HostReads() { at::removeCallback(handle_); }
   HostReads(const HostReads&) = delete;
@@ -32,20 +33,24 @@ class HostReads {
   }
 
  private:
-  static std::unique_ptr<at::ObserverContext> note(const at::RecordFunction& function) {
+  static std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& function) {
     static const std::set<std::string> reads{
         "aten::item",     "aten::_local_scalar_dense", "aten::is_nonzero",        "aten::equal",
         "aten::nonzero",  "aten::nonzero_numpy",       "aten::argwhere",          "aten::masked_select",
         "aten::_unique2", "aten::unique_dim",          "aten::unique_consecutive"};
     const std::string name = function.name();
-    // `x.cpu()` of a tensor that is there already is a `to` that says a device.
+    // `x.cpu()` of a tensor that is there already is a `to` that says a device; operators use such ones among
+    // themselves.
     const auto inputs = function.inputs();
     const bool says_device = std::any_of(inputs.begin(), inputs.end(), [](const auto& one) { return one.isDevice(); });
     const std::lock_guard lock(mutex_);
-    if (reads.count(name) || (name == "aten::to" && says_device)) names_.push_back(name);
+    if (reads.count(name) || (depth_ == 0 && name == "aten::to" && says_device)) names_.push_back(name);
+    ++depth_;
     return nullptr;
   }
+  static void end(const at::RecordFunction&, at::ObserverContext*) { --depth_; }
 
+  static inline thread_local int depth_ = 0;  // operators in progress
   static inline std::mutex mutex_;
   static inline std::vector<std::string> names_;
   at::CallbackHandle handle_ = 0;
