@@ -87,7 +87,7 @@ ATP_EXPORT Files hub(const std::string& folder, std::vector<std::pair<std::strin
 enum class Splits {
   official,   // train, validation (or dev) and test as the files are
   halve_dev,  // small sets: the first half of a permutation of dev is validation, the rest test
-  hold_out,   // large sets: 1,000 of a permutation of train become validation, dev becomes test
+  hold_out,   // large sets: 1,000 of a permutation of train become validation, test is dev or their own
 };
 
 struct Label {

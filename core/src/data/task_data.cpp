@@ -29,12 +29,12 @@ bool names_split(const Files& files, const std::string& split) {
 }
 
 // The files' split that a split of the experiment is made from. Where train is held out from, dev becomes the test set,
-// but for a data set that comes with nothing but a labelled test set beside train (Yelp).
+// but for a data set that comes with a labelled test set (SNLI, Yelp).
 std::string source_split(const Files& files, Splits rule, const std::string& split) {
   if (rule == Splits::halve_dev && split != "train") return "dev";
   if (rule != Splits::hold_out) return split;
   if (split != "test") return "train";
-  return !names_split(files, "dev") && names_split(files, "test") ? "test" : "dev";
+  return names_split(files, "test") ? "test" : "dev";
 }
 
 void require_whole(const TextTask& task) {

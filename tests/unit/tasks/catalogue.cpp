@@ -87,3 +87,15 @@ TEST_CASE(
   }
   CHECK(seen == expected.size());
 }
+
+TEST_CASE("a large set with a test set of its own is tested on that, one without on dev") {
+  const auto row = [](const std::string& premise) {
+    return R"({"sentence1": ")" + premise + R"(", "sentence2": "b", "gold_label": "neutral"})" + "\n";
+  };
+  const test::Folder folder;
+  for (const std::string split : {"train", "dev", "test"})
+    folder.write("snli_1.0/snli_1.0_" + split + ".jsonl", row(split));
+  CHECK(test::task_data("snli", folder.path()).split("test")[0].source == "snli premise: test hypothesis: b");
+  folder.write("QNLI/dev.tsv", "index\tquestion\tsentence\tlabel\n0\tq\ts\tentailment\n");
+  CHECK(test::task_data("qnli", folder.path()).split("test")[0].source == "qnli question: q sentence: s");
+}

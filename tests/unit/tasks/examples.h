@@ -14,10 +14,4 @@ inline atp::TaskData task_data(const std::string& name, const std::string& root,
   return {plugins().make<atp::TextTask>(name, params), {.root = root, .official_splits = official}};
 }
 
-inline bool finds_files(const atp::TaskData& data) {
-  if (data.files("train").found()) return true;
-  MESSAGE("skipped: no files of task " << data.task().name);
-  return false;
-}
-
 }  // namespace test
