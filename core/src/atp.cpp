@@ -13,6 +13,7 @@
 #include "pipeline/prediction_run.h"
 #include "pipeline/run_index.h"
 #include "plugin_host/plugin_host.h"
+#include "plugin_host/row_readers.h"
 #include "recipe/recipe.h"
 
 namespace {
@@ -91,8 +92,9 @@ std::string needed(const po::variables_map& values, const std::string& name, con
   return text;
 }
 
-atp::TaskSettings settings_of(const po::variables_map& values) {
+atp::TaskSettings settings_of(const po::variables_map& values, Plugins& plugins) {
   atp::TaskSettings settings;
+  settings.reader_of = atp::row_readers(plugins.catalogue(), plugins.host().registry());
   settings.root = atp::named_folder(values, "data", "ATP_DATA");
   return settings;
 }
@@ -167,7 +169,7 @@ Command show_command() {
           {"task"},
           [](const po::variables_map& values) {
             Plugins plugins({}, text_at(values, "tasks"));
-            const atp::TaskData data(plugins.task(needed(values, "task", "show")).task, settings_of(values));
+            const atp::TaskData data(plugins.task(needed(values, "task", "show")).task, settings_of(values, plugins));
             atp::ShowRequest request;
             request.split = text_at(values, "split");
             request.index = values["index"].as<std::int64_t>();
@@ -193,7 +195,7 @@ Command check_command() {
           {"task"},
           [](const po::variables_map& values) {
             Plugins plugins({}, text_at(values, "tasks"));
-            atp::TaskSettings settings = settings_of(values);
+            atp::TaskSettings settings = settings_of(values, plugins);
             settings.skip_bad_rows = true;  // they are counted
             const atp::TaskData data(plugins.task(needed(values, "task", "check")).task, settings);
             atp::CheckRequest request;
@@ -214,7 +216,7 @@ int score(const po::variables_map& values) {
   const std::string first = needed(values, "task", "score");
   request.predictions = text_at(values, "predictions");
   if (!request.predictions.empty()) {
-    const atp::TaskData data(plugins.task(first).task, settings_of(values));
+    const atp::TaskData data(plugins.task(first).task, settings_of(values, plugins));
     atp::score_predictions(&data, request, plugins.host().registry(), std::cout);
     return 0;
   }

@@ -253,7 +253,7 @@ void TaskData::render_rows(const DataFiles& from, Role role, ExampleWriter& writ
     writer.add_row();
     writer.add_bad(error);
   };
-  if (!task_.generate) return visit_rows(from, {take, take_bad});
+  if (!task_.generate) return visit_rows(from, {take, take_bad}, settings_.reader_of);
   int number = 0;
   for (const auto& row : task_.generate(from.split)) {
     Value fields = row.fields();

@@ -35,6 +35,7 @@ struct TaskSettings {
   std::vector<std::pair<std::string, std::string>> labels = {};  // a label of the task (raw or text) → its text instead
   bool skip_bad_rows = false;  // however many there are; otherwise more than one in a hundred is an error
   ExampleCache cache = {};
+  ReaderOf reader_of = {};  // plugins that read files which are no text
 };
 
 // A part of the training split that a draw of its own chooses.

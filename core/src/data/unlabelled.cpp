@@ -107,23 +107,26 @@ bool brings_its_source(const TextTask& task, const Row& row) try {
 
 }  // namespace
 
-std::vector<std::string> sources_of_rows(const TextTask& task, const DataFiles& files, const std::string& prefix) {
+std::vector<std::string> sources_of_rows(const TextTask& task, const DataFiles& files, const std::string& prefix,
+                                         const ReaderOf& reader_of) {
   std::vector<std::string> sources;
   std::optional<bool> as_they_stand;
   visit_rows(files, {[&](const Row& row) {
                if (!as_they_stand) as_they_stand = brings_its_source(task, row);
                if (*as_they_stand) return sources.push_back(row["source"]);
                for (auto& source : sources_of_row(task, row, prefix)) sources.push_back(std::move(source));
-             }});
+             }},
+             reader_of);
   return sources;
 }
 
-std::vector<std::string> read_sources(const std::string& path, const TextTask& task, const std::string& prefix) {
+std::vector<std::string> read_sources(const std::string& path, const TextTask& task, const std::string& prefix,
+                                      const ReaderOf& reader_of) {
   if (!is_table(path)) return lines_of(path);
   const TextTask own = reading(boost::filesystem::absolute(path).string(), task);
   const DataFiles files = find_files(own, "input", "");
   if (!files.found()) throw DataError({path}, "no such file");
-  return sources_of_rows(own, files, prefix);
+  return sources_of_rows(own, files, prefix, reader_of);
 }
 
 namespace {

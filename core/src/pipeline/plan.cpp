@@ -8,6 +8,7 @@
 #include "data/data_files.h"
 #include "pipeline/jobs.h"
 #include "pipeline/record.h"
+#include "plugin_host/row_readers.h"
 
 namespace atp {
 
@@ -246,6 +247,7 @@ std::shared_ptr<const TaskUse> Planner::task_use(const TaskChoice& choice, const
       throw RecipeError(choice.origin, "task '" + choice.name + "': no plugin offers its metric '" + metric + "'" +
                                            did_you_mean(metric, machinery_.catalogue.names("metric")));
   settings.cache = example_cache(*made);
+  settings.reader_of = row_readers(machinery_.catalogue, machinery_.registry);
   made->data = std::make_shared<TaskData>(std::move(task), std::move(settings));
   return use = made;
 }

@@ -40,7 +40,7 @@ std::vector<std::string> sources_of_split(const TaskUse& use, const std::string&
   if ((official || task.splits == Splits::official) && !task.generate) {
     const DataFiles files = find_files(task, split, data.settings().root);
     if (!files.found()) throw DataError(missing_files(task, {files}, data.settings().root));
-    return sources_of_rows(task, files, data.prefix());
+    return sources_of_rows(task, files, data.prefix(), data.settings().reader_of);
   }
   std::vector<std::string> sources;
   for (const auto& example : data.split(split)) sources.push_back(example.source);
@@ -52,7 +52,7 @@ std::vector<std::string> sources_of(const PredictionRequest& request, const Task
     return sources_of_split(use, request.split.empty() ? "test" : request.split,
                             request.official_splits || use.data->settings().official_splits);
   }
-  auto sources = read_sources(request.input, use.data->task(), use.data->prefix());
+  auto sources = read_sources(request.input, use.data->task(), use.data->prefix(), use.data->settings().reader_of);
   if (sources.empty()) throw DataError({request.input}, "no sources; expected at least one");
   const auto& prefix = use.data->prefix();
   if (!prefix.empty() && std::none_of(sources.begin(), sources.end(),
