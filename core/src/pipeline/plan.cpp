@@ -147,8 +147,9 @@ Plan Planner::plan(const std::vector<ResolvedTrial>& trials) {
 // Once for each task, whatever number of splits and steps want them.
 void Planner::report_missing_files() {
   for (const auto& missing : missing_)
-    collect(missing.first->origin,
-            [&] { missing.first->data->require_files({missing.second.begin(), missing.second.end()}); });
+    collect(missing.first->origin, [&] {
+      missing.first->data->require_files({missing.second.begin(), missing.second.end()});
+    });
 }
 
 void Planner::plan_trial(const ResolvedTrial& trial, Plan& plan) {

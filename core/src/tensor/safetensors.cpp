@@ -201,7 +201,7 @@ void write_tensors(const std::string& path, const std::map<std::string, at::Tens
     const std::size_t end = offset + tensor.nbytes();
     if (!header.empty()) header += ',';
     header += to_json(Value(name)) + ":{\"dtype\":\"" + types[place_of(tensor.scalar_type())].first +
-              "\",\"shape\":" + to_json(Value::List(tensor.sizes().begin(), tensor.sizes().end())) +
+              "\",\"shape\":" + canonical_json(Value::List(tensor.sizes().begin(), tensor.sizes().end())) +
               ",\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(end) + "]}";
     if (tensor.nbytes() > 0) parts.emplace_back(static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes());
     offset = end;

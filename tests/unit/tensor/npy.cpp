@@ -69,7 +69,7 @@ TEST_CASE("files by numpy.save are read: every type, both orders, a scalar") {
 
 TEST_CASE("every bad .npy file has its message") {
   const std::string whole = read(goldens + "float32.npy");
-  CHECK(message_of(whole.substr(0, whole.size() - 1)).find("holds 23 bytes of numbers, and [2,3] of <f4 takes 24") !=
+  CHECK(message_of(whole.substr(0, whole.size() - 1)).find("holds 23 bytes of numbers, and [2, 3] of <f4 takes 24") !=
         std::string::npos);
   CHECK(message_of(whole + "x").find("holds 25 bytes") != std::string::npos);
   for (std::size_t size = 6; size < whole.size(); ++size) CHECK(message_of(whole.substr(0, size)) != "no error");
