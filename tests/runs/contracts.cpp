@@ -31,7 +31,7 @@ TEST_CASE("every task whose data is here keeps its contract") {
   const Ended list = run(program("atp"), {"tasks", "--json", "--data", root});
   REQUIRE(list.status == 0);
   int checked = 0;
-  const auto tasks = atp::parse_json(list.out, "atp tasks");
+  const atp::Value tasks = atp::parse_json(list.out, "atp tasks");
   for (const auto& task : tasks.items()) {
     const std::string name = task.at("name").text();
     CAPTURE(name);

@@ -1,4 +1,4 @@
-// atp's arm of tools/bench/data: the training split of a task, read and tokenised as a run does it.
+// atp's arm of tools/bench/data: a task's training file, read and tokenised as a run does it.
 //
 //   bench-data TASK DATA CACHE TOKENIZER LENGTH
 //
@@ -31,7 +31,7 @@ int run(const std::vector<std::string>& arguments) {
   const auto options = entry->options.check({}, {}, problems);
   const std::string& cache = arguments[2];
   atp::ContentDigests digests(cache + "/digests.sqlite");
-  atp::TaskSettings settings{.root = arguments[1]};
+  atp::TaskSettings settings{.root = arguments[1], .official_splits = true};  // the whole file
   settings.cache = {cache + "/examples", digests.file(entry->library),
                     [&](const std::string& path) { return digests.file(path); }};
   const atp::TaskData data(host.registry().make<atp::TextTask>(entry->name, options), settings);
