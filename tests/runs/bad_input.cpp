@@ -51,6 +51,7 @@ TEST_CASE("a wrong command is refused with the nearest right one, and status 2")
 TEST_CASE("everything that is missing is said at once, before anything is started") {
   const Experiment experiment;
   change(experiment, "{random: tiny, seed: 0}", "t5-huge");
+  fs::create_directory(experiment / "models");
   fs::remove(experiment / "taste/train.jsonl");
   fs::remove(experiment / "mood/test.jsonl");
   experiment.write("file", "");
