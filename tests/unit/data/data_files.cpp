@@ -108,6 +108,8 @@ TEST_CASE("`*`: all files that match are one split, in the order of their names,
   none.write("R/aabb.jsonl", "{}");
   none.write("R/ab.json", "{}");
   CHECK(found(task(jsonl({{"train", "*/a*b*.jsonl"}})), none) == Texts{"R/aabb.jsonl"});
+  none.write("R/.aabb.jsonl", "{}");
+  CHECK(found(task(jsonl({{"train", "R/*.jsonl"}})), none) == Texts{"R/aabb.jsonl"});
 }
 
 TEST_CASE("the Hub's form is taken where the authors' is not there: columns renamed, the format by the ending") {

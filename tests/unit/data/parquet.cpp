@@ -59,11 +59,12 @@ TEST_CASE("Parquet: every type, nested values and nulls, as pyarrow reads them")
   for (std::size_t i = 0; i < got.size(); ++i) {
     const Value& want = expected[i % expected.size()].fields();
     CHECK(got[i].fields().members().size() == want.members().size());
-    for (const auto& [key, value] : want.members()) {
+    for (const auto& member : want.members()) {
+      const std::string& key = member.first;
       CAPTURE(key);
       const Value* found = got[i].fields().find(key == "sentence" ? "text" : key);
       REQUIRE(found);
-      CHECK(*found == value);
+      CHECK(*found == member.second);
     }
     CHECK(got[i].origin().line == static_cast<int>(i % expected.size()) + 1);
   }
