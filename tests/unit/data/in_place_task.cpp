@@ -55,6 +55,20 @@ TEST_CASE("a task made in a recipe: other forms of files, below the data root, w
   CHECK(data.split("test").size() == 5);
 }
 
+TEST_CASE("a task made in a recipe: each file has a form of its own, columns are named where no header does") {
+  const Folder folder;
+  folder.write("a.csv", "1,\"x, y\"\n");
+  folder.write("b.json", R"({"data": [{"label": 0, "text": "z"}]})");
+  const auto given = options(folder, R"({"name": "mine", "files": {"train": "a.csv", "validation": "b.json"},
+      "columns": ["label", "text"], "source": "{text}", "target": "{label}", "metrics": ["accuracy"],
+      "summary": "short", "labels": ["0", "1"]})");
+  const TaskData data(in_place_task("mine", given), {});
+  CHECK(data.task().summary == "short");
+  CHECK(data.split("train")[0].source == "x, y");
+  CHECK(data.split("train")[0].target == "1");
+  CHECK(data.split("validation")[0].source == "z");
+}
+
 TEST_CASE("a task made in a recipe: what is wrong with it") {
   const Folder folder;
   folder.write("a.jsonl", "{\"question\": \"q\", \"answer\": \"a\"}\n");
