@@ -243,10 +243,69 @@ def archives():
     return files
 
 
+def cache(counts, body, header=b"\0" * 32):
+    """A file of the cache: the targets fill in what the header says of form, key, size and sums."""
+    return header + struct.pack("<6Q", *counts, *[0] * (6 - len(counts))) + b"\0" * 24 + body
+
+
+def cache_token_files():
+    def tokens(ids, ends, rows=None, count=None):
+        packed = struct.pack(f"<{len(ids)}i", *ids)
+        packed += b"\0" * (-len(packed) % 8) + struct.pack(f"<{len(ends)}Q", *ends)
+        return cache([len(ends) // 2 if rows is None else rows, len(ids) if count is None else count, 1], packed)
+
+    ids = [5, 6, 1, 7, 1, 8, 1]
+    whole = tokens(ids, [0, 3, 5, 7, 7])
+    return {
+        "two-rows": whole, "odd-ids": tokens(ids[:5], [0, 3, 5]), "no-rows": tokens([], [0]), "empty": b"",
+        "header-only": cache([], b""), "header-cut": whole[:100], "body-cut": whole[:-4],
+        "beyond": tokens(ids, [0, 3, 5, 7, 8]), "backwards": tokens(ids, [0, 5, 3, 7, 7]),
+        "late-start": tokens(ids, [3, 3, 5, 7, 7]), "ids-left": tokens(ids, [0, 3, 5, 5, 5]),
+        "huge-end": tokens(ids, [0, 3, 5, 7, 2**64 - 1]), "huge-rows": tokens(ids, [0, 3, 5, 7, 7], rows=2**60 + 2),
+        "most-rows": tokens(ids, [0, 3, 5, 7, 7], rows=2**63 + 2),
+        "huge-ids": tokens(ids, [0, 3, 5, 7, 7], count=2**62 + 7),
+    }
+
+
+def cache_example_files():
+    def entry(at=0, source=2, target=3, group=0, references=0, line=1, part=0):
+        return struct.pack("<Q4IiI", at, source, target, group, references, line, part)
+
+    def bad(text, length=None, part=0):
+        return struct.pack("<3I", 7, part, len(text) if length is None else length) + text
+
+    def examples(text, entries, bad_rows=(), **given):
+        text += b"\0" * (-len(text) % 8)
+        counts = {"examples": len(entries), "rows": 3, "bad": 1, "left_out": 0, "texts": len(text),
+                  "listed": len(bad_rows), **given}
+        return cache(counts.values(), text + b"".join(entries) + b"".join(bad_rows))
+
+    two = b"onyes" + b"twnogr" + struct.pack("<I", 2) + b"no" + struct.pack("<I", 1) + b"n"
+    second = entry(at=5, target=2, group=2, references=2, line=2, part=1)
+    whole = examples(two, [entry(), second], [bad(b"no label")])
+    return {
+        "two": whole, "none": examples(b"", []), "empty": b"", "header-cut": whole[:50], "body-cut": whole[:-4],
+        "no-part": examples(two, [entry(part=9)], [bad(b"what", part=9)]),
+        "at-beyond": examples(two, [entry(at=1000)]), "at-huge": examples(two, [entry(at=2**64 - 2)]),
+        "long-source": examples(two, [entry(source=2**32 - 1)]), "long-group": examples(two, [entry(group=30)]),
+        "many-references": examples(two, [entry(references=2**32 - 1)]),
+        "reference-beyond": examples(b"ab" + struct.pack("<I", 50), [entry(source=1, target=1, references=1)]),
+        "reference-huge": examples(b"ab" + struct.pack("<I", 2**32 - 4), [entry(source=1, target=1, references=1)]),
+        "reference-cut": examples(b"abc" + struct.pack("<I", 0), [entry(source=3, target=2, references=1)] * 2),
+        "bad-beyond": examples(two, [entry()], [bad(b"what", length=5)]),
+        "bad-huge": examples(two, [entry()], [bad(b"what", length=2**32 - 12)]),
+        "bad-many": examples(two, [entry()], [bad(b"what")], listed=2**64 - 1),
+        "huge-examples": examples(two, [entry()], examples=2**59 + 1),
+        "huge-texts": examples(two, [entry()], texts=2**64 - 8), "odd-texts": examples(two, [entry()], texts=3),
+    }
+
+
 def main():
     for target, files in row_files().items():
         write(target, files)
     write("archive", archives())
+    write("cache_tokens", cache_token_files())
+    write("cache_examples", cache_example_files())
     write("safetensors", safetensors_files())
     write("torch_save", torch_save_files())
     write("pickle", pickles())

@@ -11,7 +11,6 @@ namespace atp {
 
 namespace {
 
-constexpr CacheForm form{{'A', 'T', 'P', 'E', 'X', 'M', 'P', 'L'}, example_store_version};
 constexpr std::uint64_t most_listed = 5;
 
 std::uint32_t length_of(const std::string& text, const Origin& origin) {
@@ -74,7 +73,7 @@ std::vector<std::string> ExampleStore::references(std::int64_t index) const {
   const std::uint64_t end = file_->count(4);
   for (std::uint32_t i = 0; i < one.references; ++i) {
     if (end - at < 4 || number_at(file_->body(), at) > end - at - 4) contradicts();
-    const std::uint32_t length = number_at(file_->body(), at);
+    const std::uint64_t length = number_at(file_->body(), at);
     texts.emplace_back(text(at + 4, length));
     at += 4 + length;
   }
@@ -101,7 +100,8 @@ std::vector<std::string> ExampleStore::bad_rows() const {
   std::uint64_t at = file_->count(4) + entries_.size_bytes();
   for (std::uint64_t i = 0; i < file_->count(5); ++i) {
     if (body.size() - at < 12 || number_at(body, at + 8) > body.size() - at - 12) contradicts();
-    const std::uint32_t line = number_at(body, at), part = number_at(body, at + 4), length = number_at(body, at + 8);
+    const std::uint32_t line = number_at(body, at), part = number_at(body, at + 4);
+    const std::uint64_t length = number_at(body, at + 8);
     const Origin origin{part < parts_.size() ? parts_[part] : "", static_cast<int>(line), 0};
     rows.push_back(origin.text() + ": " + std::string(body.substr(at + 12, length)));
     at += 12 + length;
@@ -158,7 +158,7 @@ CacheCounts ExampleWriter::finish() {
 std::shared_ptr<const ExampleStore> example_store(const std::string& path, const XXH128_hash_t& key,
                                                   const std::vector<std::string>& parts,
                                                   const std::function<void(ExampleWriter&)>& fill) {
-  auto file = cache_file(path, form, key, [&](CacheWriter& writer) {
+  auto file = cache_file(path, example_form, key, [&](CacheWriter& writer) {
     ExampleWriter examples(writer, parts);
     fill(examples);
     return examples.finish();

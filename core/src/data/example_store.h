@@ -14,6 +14,9 @@
 // together.
 namespace atp {
 
+constexpr std::uint32_t example_store_version = 1;  // of the file's form; part of its key
+constexpr CacheForm example_form{{'A', 'T', 'P', 'E', 'X', 'M', 'P', 'L'}, example_store_version};
+
 // An example as the model sees it: prefix written before the source, label translated.
 struct TaskExample {
   std::string source;
@@ -95,7 +98,5 @@ class ExampleWriter {
 std::shared_ptr<const ExampleStore> example_store(const std::string& path, const XXH128_hash_t& key,
                                                   const std::vector<std::string>& parts,
                                                   const std::function<void(ExampleWriter&)>& fill);
-
-constexpr std::uint32_t example_store_version = 1;  // of the file's form; part of its key
 
 }  // namespace atp

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <boost/filesystem.hpp>
+#include <memory>
 #include <optional>
 
+#include "data/gzip.h"
 #include "sdk/byte_source.h"
 #include "sdk/missing_column.h"
 
@@ -70,8 +72,12 @@ std::vector<std::string> lines_of(const std::string& path) {
   return sources;
 }
 
+bool is_packed(const std::string& path) { return path.ends_with(".gz"); }
+
+std::string unpacked_name(const std::string& path) { return is_packed(path) ? path.substr(0, path.size() - 3) : path; }
+
 bool is_table(const std::string& path) {
-  const std::string name = path.ends_with(".gz") ? path.substr(0, path.size() - 3) : path;
+  const std::string name = unpacked_name(path);
   const std::vector<std::string> endings = {".tsv", ".csv", ".jsonl", ".json", ".parquet"};
   return std::any_of(endings.begin(), endings.end(), [&](const std::string& end) { return name.ends_with(end); });
 }
@@ -79,8 +85,9 @@ bool is_table(const std::string& path) {
 // Whether the first line of a table has as many fields as it has columns; GLUE's test files have a header where their
 // training files have none.
 bool has_columns(const std::string& path, const std::vector<std::string>& columns) {
-  FileBytes bytes(path);
-  Lines lines(bytes, path);
+  std::unique_ptr<ByteSource> bytes = std::make_unique<FileBytes>(path);
+  if (is_packed(path)) bytes = std::make_unique<GzipBytes>(std::move(bytes), path);
+  Lines lines(*bytes, path);
   std::string_view first;
   if (!lines.next(first)) return true;
   return static_cast<std::size_t>(std::count(first.begin(), first.end(), '\t')) + 1 == columns.size();
@@ -91,7 +98,7 @@ TextTask reading(const std::string& path, const TextTask& task) {
   TextTask other = task;
   other.files = {.format = Files::Format::by_name, .splits = {{"input", {path}}}, .columns = task.files.columns};
   other.other_forms.clear();
-  if (path.ends_with(".tsv") && !other.files.columns.empty() && !has_columns(path, other.files.columns))
+  if (unpacked_name(path).ends_with(".tsv") && !other.files.columns.empty() && !has_columns(path, other.files.columns))
     other.files.columns.clear();
   return other;
 }

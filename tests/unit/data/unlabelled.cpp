@@ -1,6 +1,7 @@
 #include "data/unlabelled.h"
 
 #include "tests/unit/data/fixture.h"
+#include "tests/unit/data/packing.h"
 
 using namespace atp;
 using test::Folder;
@@ -65,6 +66,11 @@ TEST_CASE("a table has the task's columns, or a header") {
   CHECK(read_sources(folder.write("a.tsv", "7\tA\tB\tyes\n"), pairs(), "") == Texts{"first: A second: B"});
   CHECK(read_sources(folder.write("b.tsv", "index\tsecond\tfirst\n0\tB\tA\n"), pairs(), "") ==
         Texts{"first: A second: B"});
+  const auto packed = [&](const std::string& text) { return folder.write("c.tsv.gz", test::gzip(text)); };
+  CHECK(read_sources(packed("7\tA\tB\tyes\n"), pairs(), "") == Texts{"first: A second: B"});
+  CHECK(read_sources(packed("index\tsecond\tfirst\n0\tB\tA\n"), pairs(), "") == Texts{"first: A second: B"});
+  CHECK(has(test::message<DataError>([&] { read_sources(folder.write("d.tsv.gz", "a\tb\n"), pairs(), ""); }),
+            "d.tsv.gz: broken"));
 }
 
 TEST_CASE("sources that stand ready are taken as they are") {
