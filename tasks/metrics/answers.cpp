@@ -37,10 +37,11 @@ class BestOfReferences final : public Metric {
 
 double equal(const std::string& answer, const std::string& reference) { return answer == reference ? 1 : 0; }
 
-// 2 c / (a + r): c tokens that both bags share, of a in the answer and r in the reference. Both empty: 1.
+// 2 c / (a + r): c tokens that both bags share, of a in the answer and r in the reference. None shared, as where both
+// are empty: 0.
 double shared_tokens(const std::string& answer, const std::string& reference) {
   const auto answer_tokens = words(answer), reference_tokens = words(reference);
-  if (answer_tokens.empty() && reference_tokens.empty()) return 1;
+  if (answer_tokens.empty() || reference_tokens.empty()) return 0;
   std::map<std::string, int> open;
   for (const auto& token : reference_tokens) ++open[token];
   double shared = 0;

@@ -87,10 +87,8 @@ def exact_match():
     return {"references": references, "predictions": predictions, "score": 100 * sum(right) / len(right)}
 
 
-def token_f1(prediction, reference):  # as SQuAD's evaluation script does it, with its later rule for empty answers
+def token_f1(prediction, reference):  # as SQuAD 1.1's evaluation script does it
     given, wanted = normalised(prediction).split(), normalised(reference).split()
-    if not given or not wanted:
-        return float(given == wanted)
     shared = sum((collections.Counter(given) & collections.Counter(wanted)).values())
     if shared == 0:
         return 0.0

@@ -52,7 +52,7 @@ double margin(const atp::Model& reference, const atp::SplitData& split, std::int
 
 }  // namespace
 
-TEST_CASE("losses are the CPU's in float32") {
+TEST_CASE("losses are the CPU's, in float32 and in bfloat16") {
   for (const auto& [precision, tolerance] : cases) {
     for (const std::string method : {"prompt_tuning", "attempt"}) {
       CAPTURE(precision);

@@ -118,7 +118,7 @@ TEST_CASE("a training that is stopped goes on bit for bit") {
   }
 }
 
-TEST_CASE("a thousand updates take no more memory than a hundred") {
+TEST_CASE("many updates take no more memory than a few") {
   const Experiment experiment{.precision = on_gpu() ? "bfloat16" : "float32", .dropout = 0.1};
   const auto model = make_model(experiment, device());
   const Folder folder;

@@ -321,11 +321,10 @@ void search_form(const TextTask& task, const Files& form, const std::string& roo
     result.renamed = meant.renamed;
     if (split->labels.empty()) continue;
     const std::string& labels = split->labels[std::min(i, split->labels.size() - 1)];
-    const Search beside(task, meant, root);
-    result.labels = beside.at(labels);
+    result.labels = search.at(labels);
     if (!result.labels.empty()) continue;
     throw DataError({result.parts.front().text()},
-                    "its labels are expected in a file beside it, which is not there: " + beside.places(labels));
+                    "its labels are expected in a file beside it, which is not there: " + search.places(labels));
   }
 }
 

@@ -55,7 +55,6 @@ class ATP_EXPORT Trainer {
   bool finished() const { return done_ >= updates_; }
   double epoch() const { return static_cast<double>(done_) / static_cast<double>(batches_.per_epoch()); }
   std::int64_t per_epoch() const { return batches_.per_epoch(); }
-  const Schedule& schedule() const { return schedule_; }
   const std::vector<SplitData>& splits() const { return batches_.splits(); }
 
   // Trained values "value/prompt" and the optimiser's moments; with `done` they are the whole state.

@@ -4,8 +4,8 @@
 
 #include "t5.h"
 
-// Greedy decoding with a cache: the encoder's keys and values are projected once, the decoder sees one new token a
-// step.
+// Greedy decoding with a cache: what attention needs of the encoder's output is made once (keys and values, or the
+// states themselves where they are absorbed), and the decoder sees one new token a step.
 namespace atp::t5 {
 
 std::vector<std::vector<std::int32_t>> T5::generate(const Encoded& encoded, std::int64_t max_tokens,
