@@ -1,5 +1,8 @@
 #pragma once
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <boost/filesystem.hpp>
 #include <boost/program_options.hpp>
 #include <cerrno>
@@ -85,6 +88,11 @@ inline std::string named_folder(const boost::program_options::variables_map& val
 
 // Runs a program's work. Every error becomes a message on standard error and status 2; a command line or recipe that is
 // wrong is the only thing that reaches this far.
+inline bool has_no_reader(int descriptor) {
+  pollfd pipe{descriptor, 0, 0};
+  return ::poll(&pipe, 1, 0) == 1 && (pipe.revents & POLLERR) != 0;
+}
+
 template <class Work>
 int run_program(const char* name, const Work& work) {
   std::setlocale(LC_ALL, "C");  // numbers and messages are the same everywhere, and no locale can be missing
@@ -93,7 +101,7 @@ int run_program(const char* name, const Work& work) {
   try {
     const int status = work();
     std::cout.flush();
-    if (std::cout || errno == EPIPE) return status;  // a reader that has seen enough, as `head` does
+    if (std::cout || has_no_reader(STDOUT_FILENO)) return status;  // a reader that has seen enough, as `head` does
     std::cerr << name << ": standard output cannot be written\n";
     return status == 0 ? 1 : status;
   } catch (const Error& error) {

@@ -209,6 +209,20 @@ TEST_CASE("a task that a result has no prompt for is refused; a prompt that all 
   CHECK(shared.status == 0);
 }
 
+TEST_CASE("free text whose length nobody says is found by the plan") {
+  const Experiment experiment;
+  change(experiment, "target: \"{kind}\", labels: [good, bad], metrics: [accuracy]}]\n  scores:",
+         "target: \"{kind}\", metrics: [exact_match]}]\n  scores:");
+  for (const Words& arguments : {Words{"--dry-run"}, Words{}}) {
+    const Ended ended = experiment.atp_run(arguments);
+    CHECK(ended.status == 2);
+    INFO(ended.error);
+    CHECK(contains(ended.error, "task 'mood' writes free text, so the recipe must say how long an answer may be"));
+    CHECK_FALSE(contains(ended.error, "begins"));
+  }
+  CHECK(experiment.atp_run({"--dry-run", "--set", "data.target_length=4"}).status == 0);
+}
+
 TEST_CASE("a step that fails stops only what reads it, says so at the end, and is tried again") {
   const Experiment experiment;
   change(experiment, "learning_rates: {prompt: 0.2, attention: 0.1}",

@@ -59,6 +59,18 @@ TEST_CASE("a finished recipe run again does nothing, and what is changed is redo
   SUBCASE("a default that is written out changes nothing") {
     CHECK(experiment.states({"--set", "train.clip=1.0", "--set", "train.weight_decay=1e-5"}) == all_done);
   }
+  SUBCASE("a result that was damaged is said, and its step done again to the same bytes") {
+    const std::string result = experiment / "out/recipe/target/result.json";
+    experiment.write("out/recipe/target/result.json", "corrupt");
+    CHECK(experiment.states()["target"] == "to do");
+    const Ended second = experiment.atp_run();
+    CHECK(second.status == 0);
+    INFO(second.error);
+    CHECK(contains(second.error, "result.json is damaged; 'target' is done again"));
+    CHECK_FALSE(contains(second.error, "source: begins"));
+    CHECK(read(result) != "corrupt");
+    CHECK(differences(experiment.exact_files(), before) == "");
+  }
   SUBCASE("data that changed") {
     experiment.write("mood/test.jsonl",
                      read(experiment / "mood/test.jsonl") + R"({"text": "x", "kind": "good"})" + "\n");

@@ -4,8 +4,10 @@
 #include <boost/filesystem.hpp>
 #include <cstdlib>
 
+#include "atp/log.h"
 #include "atp/words.h"
 #include "data/data_files.h"
+#include "data/tokenised.h"
 #include "pipeline/jobs.h"
 #include "pipeline/record.h"
 #include "plugin_host/row_readers.h"
@@ -349,6 +351,7 @@ StepContents Planner::contents_of(const Work& work, const Plan& plan) {
 void Planner::find_state(Work& work) const {
   const StepFolder folder(places_.out, work.id);
   work.failure = folder.failure();
+  if (folder.damaged()) log::warn(folder.file("result.json") + " is damaged; '" + work.title() + "' is done again");
   if (folder.complete(work.step.verb)) {
     work.state = WorkState::done;
     const Value result = folder.result();
@@ -401,6 +404,7 @@ void Planner::count_work(Plan& plan) {
   });
   for (auto& work : plan.works) {
     if (work.state == WorkState::done) continue;
+    check_target_lengths(work);
     collect(work.step.origin, [&] {
       if (work.step.verb == "train")
         count_training(work, plan, has_engine);
@@ -465,6 +469,15 @@ void note_unused_keys(const Work& work, Plan& plan) {
 }
 
 }  // namespace
+
+void Planner::check_target_lengths(const Work& work) {
+  const std::int64_t given = step_integer(work.step, "target_length", 0);
+  for (const auto& task : work.tasks)
+    collect(task->origin, [&] {
+      static_cast<void>(target_length(task->data->task(), *tokenizer(work.checkpoint.tokenizer),
+                                      given > 0 ? std::optional(given) : std::nullopt));
+    });
+}
 
 void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
   for (const auto& task : work.tasks)

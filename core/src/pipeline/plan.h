@@ -144,6 +144,7 @@ class Planner {
   StepContents contents_of(const Work& work, const Plan& plan);
   void report_missing_files();
   void find_state(Work& work) const;
+  void check_target_lengths(const Work& work);  // a task without labels needs the recipe's
   void count_training(Work& work, Plan& plan, bool has_engine);
   void count_evaluation(Work& work, const Plan& plan, bool has_engine);
   void check_known_tasks(const Work& work, const Plan& plan);

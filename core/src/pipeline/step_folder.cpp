@@ -48,7 +48,12 @@ StepFolder::StepFolder(std::string out, std::string id) : StepFolder(out, id, ou
 StepFolder::StepFolder(std::string out, std::string id, std::string path)
     : out_(std::move(out)), id_(std::move(id)), path_(std::move(path)) {}
 
-bool StepFolder::finished() const { return exists(file("result.json")); }
+bool StepFolder::finished() const try {
+  return exists(file("result.json")) && result().is_map();
+} catch (const Error&) {
+  return false;
+}
+bool StepFolder::damaged() const { return exists(file("result.json")) && !finished(); }
 bool StepFolder::complete(const std::string& verb) const {
   return finished() && (verb != "train" || exists(tensors()));
 }

@@ -22,6 +22,7 @@ class StepFolder {
   // The result of a verb is there with all that others read of it.
   bool complete(const std::string& verb) const;
   bool finished() const;  // result.json stands there
+  bool damaged() const;   // there is a result.json, and it is no JSON: the step counts as not done
   bool has_state() const;
   bool resumable() const;       // a state to go on from
   std::string failure() const;  // why the last attempt failed; "" where it did not
