@@ -53,7 +53,9 @@ double margin(const atp::Model& reference, const atp::SplitData& split, std::int
 }  // namespace
 
 TEST_CASE("losses are the CPU's, in float32 and in bfloat16") {
-  for (const auto& [precision, tolerance] : cases) {
+  for (const auto& one : cases) {
+    const auto precision = one.precision;
+    const auto tolerance = one.tolerance;
     for (const std::string method : {"prompt_tuning", "attempt"}) {
       CAPTURE(precision);
       CAPTURE(method);
@@ -70,7 +72,9 @@ TEST_CASE("losses are the CPU's, in float32 and in bfloat16") {
 }
 
 TEST_CASE("gradients are the CPU's in float32") {
-  for (const auto& [precision, tolerance] : {Case{"float32", 1e-3}, Case{"bfloat16", 1e-1}}) {
+  for (const auto& one : {Case{"float32", 1e-3}, Case{"bfloat16", 1e-1}}) {
+    const auto precision = one.precision;
+    const auto tolerance = one.tolerance;
     CAPTURE(precision);
     auto experiment = experiment_of(precision);
     const auto split = rows_of(experiment);
@@ -86,7 +90,9 @@ TEST_CASE("gradients are the CPU's in float32") {
 }
 
 TEST_CASE("answers are the CPU's, but where its two best logits are close") {
-  for (const auto& [precision, tolerance] : cases) {
+  for (const auto& one : cases) {
+    const auto precision = one.precision;
+    const auto tolerance = one.tolerance;
     CAPTURE(precision);
     auto experiment = experiment_of(precision);
     const auto split = rows_of(experiment);
