@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "programs.h"
+#include "tests/places.h"
 
 using namespace runs;
 
@@ -161,7 +162,7 @@ TEST_CASE("what cannot be predicted with is said, with what to do") {
 
 TEST_CASE("a tokenizer or a config that is another one now, or gone, is no silent mistake") {
   const Experiment experiment;
-  const std::string own = std::string(ATP_SOURCE_DIR) + "/core/share/tokenizer/spiece.model";
+  const std::string own = atp::test::in_source_tree("/core/share/tokenizer/spiece.model");
   fs::create_directory(experiment / "model");
   fs::copy_file(own, experiment / "model/spiece.model");
   change(experiment, "{random: tiny, seed: 0}", "{random: tiny, seed: 0, tokenizer: model/spiece.model}");

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "atp/metric.h"
+#include "tests/places.h"
 #include "tests/unit/data/fixture.h"
 
 using namespace atp;
@@ -12,7 +13,7 @@ using test::has;
 
 namespace {
 
-constexpr auto own_model = ATP_SOURCE_DIR "/core/share/tokenizer/spiece.model";
+const std::string own_model = atp::test::in_source_tree("/core/share/tokenizer/spiece.model");
 
 TextTask rte() { return test::plugins().make<TextTask>("rte", Params()); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/task_data.h"
+#include "tests/places.h"
 #include "tests/unit/data/fixture.h"
 
 using namespace atp;
@@ -15,7 +16,7 @@ namespace {
 struct Shop {
   explicit Shop(const std::string& folder)
       : libtorch(LibTorchSettings{}),
-        plugins({{}, ATP_BINARY_DIR "/lib/atp/plugins", ""}, libtorch),
+        plugins({{}, atp::test::in_build_tree("/lib/atp/plugins"), ""}, libtorch),
         tasks(plugins, folder) {}
 
   TextTask task(const std::string& name) {

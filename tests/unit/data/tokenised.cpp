@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "atp/error.h"
+#include "tests/places.h"
 #include "tests/unit/data/fixture.h"
 
 using namespace atp;
@@ -15,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::shared_ptr<const Tokenizer> tokenizer() {
-  static const auto own = Tokenizer::open(ATP_SOURCE_DIR "/core/share/tokenizer/spiece.model");
+  static const auto own = Tokenizer::open(atp::test::in_source_tree("/core/share/tokenizer/spiece.model"));
   return own;
 }
 

@@ -4,12 +4,13 @@
 
 #include "atp/tensor_file.h"
 #include "io/durable_file.h"
+#include "tests/places.h"
 #include "tests/unit/train/experiment.h"
 #include "train/trainer.h"
 
 namespace {
 
-const std::string goldens = ATP_SOURCE_DIR "/tests/goldens/training";
+const std::string goldens = atp::test::in_source_tree("/tests/goldens/training");
 
 std::vector<std::string> texts(const atp::Value& list) {
   std::vector<std::string> all;

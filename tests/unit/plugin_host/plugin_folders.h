@@ -6,6 +6,7 @@
 #include <string>
 
 #include "atp/error.h"
+#include "tests/places.h"
 
 // Folders of plugins made for one test, from those that tests/plugins builds, and what is said of them.
 namespace atp::test {
@@ -13,7 +14,7 @@ namespace atp::test {
 namespace fs = boost::filesystem;
 
 inline std::string built(const std::string& plugin) {
-  return ATP_BINARY_DIR "/tests/plugins/" + plugin + "/lib" + plugin + ".so";
+  return test::in_build_tree("/tests/plugins/") + plugin + "/lib" + plugin + ".so";
 }
 
 inline std::string bytes_of(const std::string& path) {

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "recipe/recipe.h"
+#include "tests/places.h"
 #include "tests/recipes/file_catalogue.h"
 
 using namespace atp;
@@ -8,7 +9,7 @@ using namespace atp;
 namespace {
 
 test::FileCatalogue& catalogue() {
-  static test::FileCatalogue one(std::string(ATP_SOURCE_DIR) + "/tests/recipes/catalogue.yaml");
+  static test::FileCatalogue one(atp::test::in_source_tree("/tests/recipes/catalogue.yaml"));
   return one;
 }
 

@@ -13,11 +13,12 @@
 #include "atp/error.h"
 #include "atp/tensor_file.h"
 #include "atp/value.h"
+#include "tests/places.h"
 
 namespace {
 
-const std::string goldens = ATP_SOURCE_DIR "/tests/goldens/npy/";
-const std::string fixtures = ATP_SOURCE_DIR "/../shared/fixtures/";
+const std::string goldens = atp::test::in_source_tree("/tests/goldens/npy/");
+const std::string fixtures = atp::test::in_source_tree("/../shared/fixtures/");
 
 std::string read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

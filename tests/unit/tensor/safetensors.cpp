@@ -19,10 +19,11 @@
 #include <tuple>
 
 #include "atp/error.h"
+#include "tests/places.h"
 
 namespace {
 
-const std::string golden = ATP_SOURCE_DIR "/tests/goldens/safetensors/mixed.safetensors";
+const std::string golden = atp::test::in_source_tree("/tests/goldens/safetensors/mixed.safetensors");
 
 // A folder of its own that goes with the test.
 class Folder {

@@ -17,6 +17,7 @@
 #include "atp/error.h"
 #include "atp/tensor_file.h"
 #include "atp/value.h"
+#include "tests/places.h"
 #include "tests/unit/torch_save_writer.h"
 
 namespace {
@@ -29,8 +30,8 @@ using torch_save::tensor;
 using torch_save::text;
 using torch_save::zip_of;
 
-const std::string goldens = ATP_SOURCE_DIR "/tests/goldens/torch_save/";
-const std::string fixtures = ATP_SOURCE_DIR "/../shared/fixtures/";
+const std::string goldens = atp::test::in_source_tree("/tests/goldens/torch_save/");
+const std::string fixtures = atp::test::in_source_tree("/../shared/fixtures/");
 
 class File {
  public:
