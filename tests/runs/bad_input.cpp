@@ -67,7 +67,7 @@ TEST_CASE("everything that is missing is said at once, before anything is starte
 TEST_CASE("a checkpoint that cannot be used is refused before anything is trained") {
   const Experiment experiment;
   change(experiment, "{random: tiny, seed: 0}", experiment / "t5");
-  const std::string goldens = atp::test::in_source_tree("/tests/goldens/");
+  const std::string goldens = tests::in_source_tree("/tests/goldens/");
   const auto refused = [&] {
     const Ended ended = experiment.atp_run();
     CHECK(ended.status == 2);
@@ -77,7 +77,7 @@ TEST_CASE("a checkpoint that cannot be used is refused before anything is traine
   experiment.write("t5/config.json", read(goldens + "t5/first/config.json"));
   experiment.write("t5/tokenizer.json", "{}");
   CHECK(contains(refused(), "the folder holds tokenizer.json but no spiece.model, which is the form that atp reads"));
-  experiment.write("t5/spiece.model", read(atp::test::in_source_tree("/core/share/tokenizer/spiece.model")));
+  experiment.write("t5/spiece.model", read(tests::in_source_tree("/core/share/tokenizer/spiece.model")));
   experiment.write("t5/pytorch_model.bin", read(goldens + "torch_save/calls-system.pt"));
   const std::string error = refused();
   INFO(error);

@@ -11,7 +11,7 @@ namespace {
 
 std::string data_root() {
   const char* given = std::getenv("ATP_SHARED");
-  const std::string root = (given ? std::string(given) : atp::test::in_source_tree("/../shared")) + "/data";
+  const std::string root = (given ? std::string(given) : tests::in_source_tree("/../shared")) + "/data";
   if (std::filesystem::exists(root)) return root;
   MESSAGE("skipped: no " << root << " (ATP_SHARED says where shared/ is)");
   return "";

@@ -18,7 +18,7 @@ namespace {
 
 Setting with_faults(const Experiment& experiment, const std::string& out,
                     std::map<std::string, std::string> environment) {
-  environment["LD_PRELOAD"] = atp::test::in_build_tree("/tests/libatp_faults.so");
+  environment["LD_PRELOAD"] = tests::in_build_tree("/tests/libatp_faults.so");
   environment["ATP_FAULT_ROOT"] = fs::canonical(experiment.path).string() + "/" + out;
   return {std::move(environment), {}, -1};
 }

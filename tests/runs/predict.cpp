@@ -162,7 +162,7 @@ TEST_CASE("what cannot be predicted with is said, with what to do") {
 
 TEST_CASE("a tokenizer or a config that is another one now, or gone, is no silent mistake") {
   const Experiment experiment;
-  const std::string own = atp::test::in_source_tree("/core/share/tokenizer/spiece.model");
+  const std::string own = tests::in_source_tree("/core/share/tokenizer/spiece.model");
   fs::create_directory(experiment / "model");
   fs::copy_file(own, experiment / "model/spiece.model");
   change(experiment, "{random: tiny, seed: 0}", "{random: tiny, seed: 0, tokenizer: model/spiece.model}");

@@ -87,7 +87,7 @@ void become(const std::string& program, const Words& arguments, const Setting& s
 
 }  // namespace
 
-std::string program(const std::string& name) { return atp::test::in_build_tree("/bin/") + name; }
+std::string program(const std::string& name) { return tests::in_build_tree("/bin/") + name; }
 
 std::string read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -192,7 +192,7 @@ std::string Experiment::write_checkpoint(const std::string& name) const {
             std::to_string(small_t5_pieces) +
             R"(, "feed_forward_proj": "relu", "tie_word_embeddings": true, "pad_token_id": 0,
   "eos_token_id": 1, "decoder_start_token_id": 0})");
-  fs::copy(atp::test::in_source_tree("/core/share/tokenizer/spiece.model"), *this / name);
+  fs::copy(tests::in_source_tree("/core/share/tokenizer/spiece.model"), *this / name);
   return *this / name;
 }
 

@@ -122,8 +122,10 @@ class ATP_EXPORT Backbone {
   virtual const BackboneShape& shape() const = 0;
   virtual at::Tensor embed(const at::Tensor& ids) const = 0;  // [B, l] → [B, l, d]
   virtual Encoded encode(const Embedded& input, const Pass& pass) const = 0;
-  virtual Losses loss(const Encoded& encoded, const at::Tensor& labels, const Lengths& lengths,
-                      const Pass& pass) const = 0;
+  // Scores of the vocabulary for each target token, those before it given: [B, u] labels → [B, u, vocabulary].
+  virtual at::Tensor logits(const Encoded& encoded, const at::Tensor& labels, const Pass& pass) const = 0;
+  // The logits' cross-entropy, unless a backbone has a faster way to it.
+  virtual Losses loss(const Encoded& encoded, const at::Tensor& labels, const Lengths& lengths, const Pass& pass) const;
   // Greedy decoding: per row the ids before </s>, at most `max_tokens` of them, </s> counted.
   virtual std::vector<std::vector<std::int32_t>> generate(const Encoded& encoded, std::int64_t max_tokens,
                                                           const Pass& pass) const = 0;

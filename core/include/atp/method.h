@@ -36,6 +36,10 @@ class ATP_EXPORT Method : public Trainable {
 
   // Embeds the sources, with whatever stands before them.
   virtual Embedded embed(const Batch& batch, const Backbone& backbone) const = 0;
+  // What training adds to the cross-entropy, per example [B]: a distillation, a penalty. Undefined: nothing. `batch`
+  // went through `embed` and the backbone in this pass, and gave `encoded`.
+  virtual at::Tensor extra_loss(const Batch& batch, const Encoded& encoded, const Backbone& backbone,
+                                const Pass& pass) const;
   // What is attached inside the backbone; nullptr: nothing.
   virtual const Sites* sites() const { return nullptr; }
   // True where the backbone's own weights are trained: it then gets a copy that no other step sees.

@@ -15,6 +15,7 @@ namespace atp {
 
 PromptCombiner::~PromptCombiner() = default;
 Method::~Method() = default;
+at::Tensor Method::extra_loss(const Batch&, const Encoded&, const Backbone&, const Pass&) const { return {}; }
 
 at::Tensor max_over_prompt(const at::Tensor& prompts) {
   // argmax gives the first of equal maxima, and gather sends the gradient to that element alone.

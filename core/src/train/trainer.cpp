@@ -2,6 +2,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/stack.h>
 
@@ -57,7 +58,9 @@ UpdateRecord Trainer::step() {
   for (std::int64_t i = 0; i < micros; ++i) {
     const auto how = pass(i);
     const auto encoded = model_.backbone->encode(embed(i), how);
-    reduce(model_.backbone->loss(encoded, batch(i).labels, batch(i).label_lengths, how)).backward();
+    const auto loss = reduce(model_.backbone->loss(encoded, batch(i).labels, batch(i).label_lengths, how));
+    const auto extra = this->extra(i, encoded, how);
+    (extra.defined() ? loss + extra : loss).backward();
   }
   return update();
 }
@@ -98,6 +101,11 @@ at::Tensor Trainer::reduce(const Losses& losses) {
   const auto part = losses.sums.sum().div(static_cast<double>(tokens_));
   loss_ = loss_.defined() ? loss_.add(part.detach()) : part.detach();
   return part;
+}
+
+at::Tensor Trainer::extra(std::int64_t micro, const Encoded& encoded, const Pass& pass) const {
+  const auto losses = model_.method->extra_loss(batch(micro), encoded, *model_.backbone, pass);
+  return losses.defined() ? losses.sum().div(static_cast<double>(examples_.size())) : losses;
 }
 
 UpdateRecord Trainer::update() {

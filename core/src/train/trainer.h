@@ -30,8 +30,8 @@ struct UpdateRecord {
 // Training that is stepped. An update's phases can be driven one by one, so that several trainers can share a pass
 // through one backbone:
 //   for (i < trainer.prepare()) {
-//     embedded = trainer.embed(i);  losses = …the backbone's, with trainer.pass(i)…;
-//     trainer.reduce(losses).backward();
+//     embedded = trainer.embed(i);  encoded, losses = …the backbone's, with trainer.pass(i)…;
+//     trainer.reduce(losses).backward();   // trainer.extra(i, encoded, pass) added, where it is defined
 //   }
 //   record = trainer.update();
 // The loss of an update is the mean over all its target tokens, however many micro-batches it is cut into. Between two
@@ -47,7 +47,10 @@ class ATP_EXPORT Trainer {
   Embedded embed(std::int64_t micro) const;
   Pass pass(std::int64_t micro) const;      // with dropout from a stream of this update's and micro-batch's own
   at::Tensor reduce(const Losses& losses);  // []: a micro-batch's part of the update's loss
-  UpdateRecord update();                    // clips, steps the optimiser, advances
+  // []: what the method adds to it, the mean over the update's examples; undefined: nothing. It is no part of the loss
+  // that is recorded, which stays comparable between methods.
+  at::Tensor extra(std::int64_t micro, const Encoded& encoded, const Pass& pass) const;
+  UpdateRecord update();  // clips, steps the optimiser, advances
 
   const Batch& batch(std::int64_t micro) const { return micro_batches_.at(static_cast<std::size_t>(micro)); }
   std::int64_t done() const { return done_; }  // updates

@@ -1,9 +1,7 @@
 #include "t5.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/linear.h>
@@ -13,8 +11,6 @@
 namespace atp::t5 {
 
 namespace {
-
-constexpr std::int64_t ignored_label = -100;
 
 BackboneShape shape_of(const Config& config) {
   return {.width = config.width,
@@ -63,16 +59,6 @@ at::Tensor T5::logits(const Encoded& encoded, const at::Tensor& labels, const Pa
   const at::Tensor first = at::full({labels.size(0), 1}, config_.start_token, labels.options());
   const at::Tensor inputs = at::cat({first, labels.narrow(1, 0, labels.size(1) - 1)}, 1);
   return head(decoder_(embed(inputs), encoded, run), run);
-}
-
-Losses T5::loss(const Encoded& encoded, const at::Tensor& labels, const Lengths& lengths, const Pass& pass) const {
-  at::Tensor scores = logits(encoded, labels, pass);
-  scores = scores.to(exact_type(scores.scalar_type()));
-  const auto positions = at::arange(labels.size(1), labels.options());
-  const at::Tensor targets = labels.masked_fill(positions.ge(lengths.device.unsqueeze(1)), ignored_label);
-  const at::Tensor losses =
-      at::cross_entropy_loss(scores.flatten(0, 1), targets.flatten(), {}, at::Reduction::None, ignored_label);
-  return {losses.view(labels.sizes()).sum(1), lengths.host};
 }
 
 }  // namespace atp::t5

@@ -8,7 +8,7 @@
 namespace atp::t5 {
 
 // T5 (Raffel et al. 2020) of every size and version, from a checkpoint or from random weights. The way of a batch:
-// embed → encode → loss or generate; embed's and the decoder's tokens share one embedding.
+// embed → encode → logits or generate; embed's and the decoder's tokens share one embedding.
 class T5 final : public Backbone {
  public:
   explicit T5(const BackboneRequest& request);
@@ -16,15 +16,11 @@ class T5 final : public Backbone {
   const BackboneShape& shape() const override { return shape_; }
   at::Tensor embed(const at::Tensor& ids) const override;
   Encoded encode(const Embedded& input, const Pass& pass) const override;
-  Losses loss(const Encoded& encoded, const at::Tensor& labels, const Lengths& lengths,
-              const Pass& pass) const override;
+  at::Tensor logits(const Encoded& encoded, const at::Tensor& labels, const Pass& pass) const override;
   std::vector<std::vector<std::int32_t>> generate(const Encoded& encoded, std::int64_t max_tokens,
                                                   const Pass& pass) const override;
   const std::vector<NamedTensor>& weights() const override { return weights_.all(); }
   std::vector<Site> sites() const override { return sites_.all(); }
-
-  // What the loss is computed from, [B, U, V]: position i sees the labels before i.
-  at::Tensor logits(const Encoded& encoded, const at::Tensor& labels, const Pass& pass) const;
 
  private:
   explicit T5(Loaded loaded);

@@ -330,7 +330,7 @@ TEST_CASE("the published shapes have the published sizes, on the meta device wit
 TEST_CASE("t5-base's own config.json") {
   const char* shared = std::getenv("ATP_SHARED");
   const std::string path =
-      std::string(shared ? shared : test::in_source_tree("/../shared")) + "/fixtures/hf_configs/t5-base.config.json";
+      std::string(shared ? shared : tests::in_source_tree("/../shared")) + "/fixtures/hf_configs/t5-base.config.json";
   if (!std::filesystem::exists(path)) {
     MESSAGE("skipped: no " << path);
     return;

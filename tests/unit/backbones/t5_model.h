@@ -13,7 +13,7 @@
 // What the tests of the T5 backbone share: the small checkpoints of tests/goldens/make_t5.py.
 namespace atp::t5 {
 
-inline const std::string goldens = test::in_source_tree("/tests/goldens/t5/");
+inline const std::string goldens = tests::in_source_tree("/tests/goldens/t5/");
 inline const std::vector<std::string> golden_shapes = {"first", "second", "unequal"};
 
 T5 load_golden(const std::string& shape, at::ScalarType precision = at::kFloat);

@@ -44,7 +44,7 @@ class Folder {
 // Real data and files, which are no part of the repository. "" where they are not here; the test then says so and ends.
 inline std::string shared(const std::string& name) {
   const char* given = std::getenv("ATP_SHARED");
-  const std::string root = given ? given : atp::test::in_source_tree("/../shared");
+  const std::string root = given ? given : tests::in_source_tree("/../shared");
   const std::string path = root + "/" + name;
   if (std::filesystem::exists(path)) return path;
   MESSAGE("skipped: no " << path << " (ATP_SHARED says where shared/ is)");
@@ -52,7 +52,7 @@ inline std::string shared(const std::string& name) {
 }
 
 inline atp::Value golden(const std::string& name) {
-  const std::string path = atp::test::in_source_tree("/tests/goldens/") + name;
+  const std::string path = tests::in_source_tree("/tests/goldens/") + name;
   return atp::parse_json(atp::read_file(path), path);
 }
 
@@ -76,7 +76,7 @@ inline const atp::Registry& plugins() {
     atp::Registry loaded;
     for (const std::string library : {"task/libglue.so", "task/libsuperglue.so", "task/libmrqa.so", "task/libothers.so",
                                       "task/libgeneration.so", "task/libtoy.so", "metric/libmetrics.so"}) {
-      const std::string path = atp::test::in_build_tree("/lib/atp/plugins/") + library;
+      const std::string path = tests::in_build_tree("/lib/atp/plugins/") + library;
       void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
       REQUIRE_MESSAGE(handle, dlerror());
       const auto* plugin = static_cast<const atp::PluginDescriptor*>(dlsym(handle, "atp_plugin"));

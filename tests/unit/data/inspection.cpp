@@ -13,7 +13,7 @@ using test::has;
 
 namespace {
 
-const std::string own_model = atp::test::in_source_tree("/core/share/tokenizer/spiece.model");
+const std::string own_model = tests::in_source_tree("/core/share/tokenizer/spiece.model");
 
 TextTask rte() { return test::plugins().make<TextTask>("rte", Params()); }
 

@@ -12,7 +12,7 @@ namespace {
 
 // The reader plugin of this build; nullptr, with a word, where there is none.
 std::shared_ptr<const RowReader> reader() {
-  const std::string path = atp::test::in_build_tree("/lib/atp/plugins/reader/libparquet.so");
+  const std::string path = tests::in_build_tree("/lib/atp/plugins/reader/libparquet.so");
   if (!std::filesystem::exists(path)) {
     MESSAGE("skipped: built without Arrow (tools/setup --parquet brings it)");
     return nullptr;
@@ -27,7 +27,7 @@ std::shared_ptr<const RowReader> reader() {
   return registry.make<RowReader>("parquet", Params());
 }
 
-const std::string golden_file = atp::test::in_source_tree("/tests/goldens/parquet/rows.parquet");
+const std::string golden_file = tests::in_source_tree("/tests/goldens/parquet/rows.parquet");
 
 TextTask task() {
   TextTask result;
@@ -55,7 +55,7 @@ TEST_CASE("Parquet: every type, nested values and nulls, as pyarrow reads them")
     CHECK(form == "parquet");
     return parquet;
   });
-  const auto expected = read_rows(Files::Format::jsonl, atp::test::in_source_tree("/tests/goldens/parquet/rows.jsonl"));
+  const auto expected = read_rows(Files::Format::jsonl, tests::in_source_tree("/tests/goldens/parquet/rows.jsonl"));
   REQUIRE(got.size() == 2 * expected.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
     const Value& want = expected[i % expected.size()].fields();

@@ -16,7 +16,7 @@ namespace {
 struct Shop {
   explicit Shop(const std::string& folder)
       : libtorch(LibTorchSettings{}),
-        plugins({{}, atp::test::in_build_tree("/lib/atp/plugins"), ""}, libtorch),
+        plugins({{}, tests::in_build_tree("/lib/atp/plugins"), ""}, libtorch),
         tasks(plugins, folder) {}
 
   TextTask task(const std::string& name) {

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::shared_ptr<const Tokenizer> tokenizer() {
-  static const auto own = Tokenizer::open(atp::test::in_source_tree("/core/share/tokenizer/spiece.model"));
+  static const auto own = Tokenizer::open(tests::in_source_tree("/core/share/tokenizer/spiece.model"));
   return own;
 }
 

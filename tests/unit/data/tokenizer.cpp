@@ -25,7 +25,7 @@ std::vector<std::int32_t> whole(const Tokenizer& tokenizer, const std::string& t
 }
 
 std::shared_ptr<const Tokenizer> own() {
-  static const auto tokenizer = Tokenizer::open(atp::test::in_source_tree("/core/share/tokenizer/spiece.model"));
+  static const auto tokenizer = Tokenizer::open(tests::in_source_tree("/core/share/tokenizer/spiece.model"));
   return tokenizer;
 }
 
@@ -211,7 +211,7 @@ void check_table(const Tokenizer& by, const std::vector<std::string>& texts, std
 }  // namespace
 
 TEST_CASE("a text's ids are its words' ids, looked up; what is not plain is left to the tokenizer") {
-  const auto own = Tokenizer::open(atp::test::in_source_tree("/core/share/tokenizer/spiece.model"));
+  const auto own = Tokenizer::open(tests::in_source_tree("/core/share/tokenizer/spiece.model"));
   REQUIRE(own->words_stand_alone());
   const std::vector<std::string> texts{"",
                                        " ",

@@ -91,7 +91,7 @@ TEST_CASE("sources that stand ready are taken as they are") {
 }
 
 TEST_CASE("sources are cut to the length, and counted") {
-  const auto tokenizer = Tokenizer::open(atp::test::in_source_tree("/core/share/tokenizer/spiece.model"));
+  const auto tokenizer = Tokenizer::open(tests::in_source_tree("/core/share/tokenizer/spiece.model"));
   const auto rows = tokenise_sources({"a b c d e f g h i j k l m n o p", ""}, *tokenizer, 8);
   REQUIRE(rows->size() == 2);
   CHECK(rows->source(0).size() == 8);

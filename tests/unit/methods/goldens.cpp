@@ -10,7 +10,7 @@
 
 namespace {
 
-const std::string goldens = atp::test::in_source_tree("/tests/goldens/training");
+const std::string goldens = tests::in_source_tree("/tests/goldens/training");
 
 std::vector<std::string> texts(const atp::Value& list) {
   std::vector<std::string> all;

@@ -114,7 +114,7 @@ TEST_CASE("padding changes nothing through T5 either") {
       choices.precision = precision;
       atp::Model model;
       atp::BackboneRequest request{.checkpoint = {}, .precision = precision};
-      request.checkpoint.folder = atp::test::in_source_tree("/tests/goldens/training/checkpoint");
+      request.checkpoint.folder = tests::in_source_tree("/tests/goldens/training/checkpoint");
       model.backbone = all_plugins().make<atp::Backbone>("t5", request, checked("backbone", "t5"));
       model.method = make_method(model.backbone, choices);
       model.method->initialise(first_values(*model.backbone, choices));

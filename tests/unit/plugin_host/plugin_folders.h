@@ -14,7 +14,7 @@ namespace atp::test {
 namespace fs = boost::filesystem;
 
 inline std::string built(const std::string& plugin) {
-  return test::in_build_tree("/tests/plugins/") + plugin + "/lib" + plugin + ".so";
+  return tests::in_build_tree("/tests/plugins/") + plugin + "/lib" + plugin + ".so";
 }
 
 inline std::string bytes_of(const std::string& path) {

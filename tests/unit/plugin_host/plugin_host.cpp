@@ -255,18 +255,18 @@ TEST_CASE("a library that a recipe names and that cannot be used is an error at 
 
 TEST_CASE("a plugin with tensors is loaded after libtorch and atp's core library") {
   LibTorch libtorch;  // the copy that atp was built with
-  PluginHost host({{}, "", atp::test::in_build_tree("/bin/atp-run")}, libtorch);
+  PluginHost host({{}, "", tests::in_build_tree("/bin/atp-run")}, libtorch);
   CHECK(host.names("combiner").size() >= 1);
   CHECK_FALSE(libtorch.loaded());
   const auto* entry = host.find("combiner", "no_attention");
   REQUIRE(entry);
-  CHECK(entry->library == atp::test::in_build_tree("/lib/atp/plugins/combiner/libno_attention.so"));
+  CHECK(entry->library == tests::in_build_tree("/lib/atp/plugins/combiner/libno_attention.so"));
   CHECK(libtorch.loaded());
 }
 
 TEST_CASE("without libtorch a plugin with tensors is refused, in all words once") {
   auto libtorch = no_libtorch();
-  PluginHost host({{}, "", atp::test::in_build_tree("/bin/atp-run")}, libtorch);
+  PluginHost host({{}, "", tests::in_build_tree("/bin/atp-run")}, libtorch);
   const auto ask = [&] { return refusal([&] { host.find("combiner", "no_attention"); }); };
   CHECK(holds(ask(), "no libtorch\n  file  /nonexistent/libtorch   (from the copy that atp was built with)\n  why   "));
   CHECK(ask() == "no libtorch: this needs it too");

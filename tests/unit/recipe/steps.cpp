@@ -9,7 +9,7 @@ using namespace atp;
 namespace {
 
 test::FileCatalogue& catalogue() {
-  static test::FileCatalogue one(atp::test::in_source_tree("/tests/recipes/catalogue.yaml"));
+  static test::FileCatalogue one(tests::in_source_tree("/tests/recipes/catalogue.yaml"));
   return one;
 }
 

@@ -17,8 +17,8 @@
 
 namespace {
 
-const std::string goldens = atp::test::in_source_tree("/tests/goldens/npy/");
-const std::string fixtures = atp::test::in_source_tree("/../shared/fixtures/");
+const std::string goldens = tests::in_source_tree("/tests/goldens/npy/");
+const std::string fixtures = tests::in_source_tree("/../shared/fixtures/");
 
 std::string read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

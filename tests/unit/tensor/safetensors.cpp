@@ -23,7 +23,7 @@
 
 namespace {
 
-const std::string golden = atp::test::in_source_tree("/tests/goldens/safetensors/mixed.safetensors");
+const std::string golden = tests::in_source_tree("/tests/goldens/safetensors/mixed.safetensors");
 
 // A folder of its own that goes with the test.
 class Folder {

@@ -30,8 +30,8 @@ using torch_save::tensor;
 using torch_save::text;
 using torch_save::zip_of;
 
-const std::string goldens = atp::test::in_source_tree("/tests/goldens/torch_save/");
-const std::string fixtures = atp::test::in_source_tree("/../shared/fixtures/");
+const std::string goldens = tests::in_source_tree("/tests/goldens/torch_save/");
+const std::string fixtures = tests::in_source_tree("/../shared/fixtures/");
 
 class File {
  public:

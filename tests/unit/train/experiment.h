@@ -68,7 +68,7 @@ inline atp::SplitData made_split(const std::string& task, std::int64_t number, s
 
 // Registers what build/lib/atp/plugins/KIND/libLIBRARY.so offers.
 inline void load_plugin(atp::Registry& registry, const std::string& kind, const std::string& library) {
-  const auto path = atp::test::in_build_tree("/lib/atp/plugins/") + kind + "/lib" + library + ".so";
+  const auto path = tests::in_build_tree("/lib/atp/plugins/") + kind + "/lib" + library + ".so";
   void* const handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   REQUIRE_MESSAGE(handle, dlerror());
   const auto* descriptor = static_cast<const atp::PluginDescriptor*>(dlsym(handle, "atp_plugin"));

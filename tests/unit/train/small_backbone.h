@@ -5,8 +5,6 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/gather.h>
-#include <ATen/ops/log_softmax.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
 
@@ -50,13 +48,9 @@ class SmallBackbone final : public atp::Backbone {
             .lengths = input.lengths};
   }
 
-  atp::Losses loss(const atp::Encoded& encoded, const at::Tensor& labels, const atp::Lengths& lengths,
-                   const atp::Pass&) const override {
-    const auto before =
-        at::cat({at::zeros({labels.size(0), 1}, labels.options()), labels.narrow(1, 0, labels.size(1) - 1)}, 1);
-    const auto chosen = at::log_softmax(logits(encoded, before), 2).gather(2, labels.unsqueeze(2)).squeeze(2);
-    const auto real = at::arange(labels.size(1), labels.options()).lt(lengths.device.unsqueeze(1));
-    return {.sums = (chosen * real).sum(1).neg(), .tokens = lengths.host};
+  at::Tensor logits(const atp::Encoded& encoded, const at::Tensor& labels, const atp::Pass&) const override {
+    const auto first = at::zeros({labels.size(0), 1}, labels.options());
+    return after(encoded, at::cat({first, labels.narrow(1, 0, labels.size(1) - 1)}, 1));
   }
 
   std::vector<std::vector<std::int32_t>> generate(const atp::Encoded& encoded, std::int64_t max_tokens,
@@ -69,7 +63,7 @@ class SmallBackbone final : public atp::Backbone {
       auto last = at::zeros({1, 1}, at::kLong);
       auto& ids = rows.emplace_back();
       for (std::int64_t k = 0; k < max_tokens; ++k) {
-        last = logits(row, last).argmax(2);
+        last = after(row, last).argmax(2);
         const auto id = last.item<std::int64_t>();
         if (id == 1) break;
         ids.push_back(static_cast<std::int32_t>(id));
@@ -91,7 +85,7 @@ class SmallBackbone final : public atp::Backbone {
     return (values * real.unsqueeze(2)).sum(1) / lengths.device.unsqueeze(1);
   }
 
-  at::Tensor logits(const atp::Encoded& encoded, const at::Tensor& before) const {
+  at::Tensor after(const atp::Encoded& encoded, const at::Tensor& before) const {
     const auto context = at::matmul(mean(encoded.states, encoded.lengths), weight(3)).unsqueeze(1);
     return at::matmul((embed(before) + context).tanh(), weight(0).t());
   }
