@@ -118,7 +118,7 @@ inline atp::Model make_model(const Experiment& experiment, at::Device on) {
   const bool mixes = experiment.method == "attempt";
   const atp::MethodContext context{.backbone = model.backbone,
                                    .tasks = job.tasks,
-                                   .sources = mixes ? 6 : 0,
+                                   .inputs = {{"source_prompts", mixes ? 6 : 0}},
                                    .combiner = [&](const atp::PromptShape& shape) {
                                      return workplace().registry.make<atp::PromptCombiner>("attempt", shape,
                                                                                            job.combiner->options);
@@ -128,7 +128,7 @@ inline atp::Model make_model(const Experiment& experiment, at::Device on) {
   start.frequent_pieces = job.frequent_pieces;
   for (int j = 0; mixes && j < 6; ++j) {
     const auto name = "source " + std::to_string(j);
-    start.source_prompts.emplace_back(
+    start.prompts["source_prompts"].emplace_back(
         name, at::empty({experiment.prompt_length, model.backbone->shape().width}).normal_(0, 1, start.stream(name)));
   }
   model.method->initialise(start);

@@ -59,6 +59,8 @@ class FileCatalogue final : public Catalogue {
     if (said.find("positive")) option.positive();
     if (said.find("required")) option.required();
     if (said.find("nullable")) option.nullable();
+    if (const Value* names = said.find("names"))
+      option.names(names->text() == "prompts" ? Option::Input::prompts : Option::Input::first_values);
     if (const Value* help = said.find("help")) option.help(help->text());
     if (const Value* choices = said.find("one_of"))
       for (const auto& choice : choices->items()) option.choices.push_back(choice.text());

@@ -46,8 +46,8 @@ Arguments read_arguments(const fs::path& path) {
 std::string said(const Params& params) {
   std::string text;
   for (const auto& [key, value] : params.values().members()) {
-    const bool is_input =
-        key == "combiner" || key == "source_prompts" || key == "start_from" || key == "attention_from";
+    const Option* option = params.options().find(key);
+    const bool is_input = key == "combiner" || (option && option->names_results());
     if (value.origin.known() && key != "name" && !is_input) text += " " + key + "=" + to_json(value);
   }
   return text;

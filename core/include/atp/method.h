@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,8 +17,9 @@ namespace atp {
 // What a method is built for. At plan time the backbone is on the meta device.
 struct MethodContext {
   std::shared_ptr<Backbone> backbone;
-  std::vector<std::string> tasks;  // a batch's task numbers point here
-  std::int64_t sources = 0;        // how many source prompts there are
+  std::vector<std::string> tasks;                   // a batch's task numbers point here
+  std::map<std::string, std::int64_t> inputs = {};  // how many results or files each input names
+  std::int64_t source_length = 0;                   // longest source in tokens, </s> included; longer ones are cut
   // Builds the recipe's combiner for a shape; set where the method's options have `combiner`.
   std::function<std::shared_ptr<PromptCombiner>(const PromptShape&)> combiner = {};
 };
@@ -25,8 +27,9 @@ struct MethodContext {
 // method = how a batch reaches the frozen backbone, and what is trained on the way. It never steps an optimiser and
 // never reads a file.
 //
-// Some keys of a method's option table are inputs that the pipeline resolves before the method is built; a method takes
-// them by listing them: `combiner`, `source_prompts`, `start_from`, `attention_from` (the functions below).
+// An option that names results of other steps or files (Option::names) is an input: the pipeline resolves it, the
+// method hears how many there are when it is built (MethodContext::inputs), and gets their tensors with its first
+// values (Start). `combiner` is built by the pipeline too.
 //
 // A key of every train step (learning_rate, epochs, batch_size …) that the table lists too has the table's default and
 // range for this method.
@@ -51,7 +54,8 @@ ATP_EXPORT Embedded prepend(const at::Tensor& prompts, const Embedded& text);
 
 ATP_EXPORT Option combiner_option(const std::string& fallback);
 ATP_EXPORT Option source_prompts_option();
-ATP_EXPORT Option start_from_option();      // first value of the parameter `prompt`
+// First value of the parameter `prompt`; of a method that has none, of all that it trains.
+ATP_EXPORT Option start_from_option();
 ATP_EXPORT Option attention_from_option();  // first values of the group `attention`
 
 template <>

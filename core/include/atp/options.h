@@ -21,6 +21,14 @@ namespace atp {
 // Without a default the key is optional and absent, or, after `.required()`, must be said.
 struct ATP_EXPORT Option {
   enum class Type { boolean, integer, number, text, path, list, map, any };
+  // What a value names that the pipeline resolves: results of other steps, or files.
+  enum class Input {
+    none,
+    first_values,  // one result, for what is trained
+    prompt,        // one result's prompt
+    prompts,       // the prompts of several
+    results        // all tensors of several
+  };
 
   std::string key;
   Type type = Type::any;
@@ -34,6 +42,7 @@ struct ATP_EXPORT Option {
   bool choices_open = false;
   std::string unit_name;
   std::string help_text;
+  Input input = Input::none;
   bool affects_result = true;  // false: not part of a step's hash (log intervals, names of columns)
 
   Option& at_least(double value) { return minimum = value, *this; }
@@ -44,8 +53,11 @@ struct ATP_EXPORT Option {
   Option& required() { return is_required = true, *this; }
   Option& nullable() { return allows_null = true, *this; }
   Option& unit(std::string name) { return unit_name = std::move(name), *this; }
+  Option& names(Input what) { return input = what, *this; }
   Option& help(std::string text) { return help_text = std::move(text), *this; }
   Option& not_in_hash() { return affects_result = false, *this; }
+  bool names_results() const { return input != Input::none; }
+  bool names_several() const { return input == Input::prompts || input == Input::results; }
   const char* type_name() const;
 };
 

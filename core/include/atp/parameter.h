@@ -15,13 +15,22 @@
 
 namespace atp {
 
+// What another result holds, by the name that the recipe has for it.
+struct NamedResult {
+  std::string name;
+  std::map<std::string, at::Tensor> tensors;
+};
+
 // All that first values may depend on.
 struct ATP_EXPORT Start {
   std::uint64_t seed = 0;
   at::Device device = at::kCPU;
   at::ScalarType precision = at::kFloat;  // of trained tensors: float32, or float64 for a float64 backbone
   const Backbone* backbone = nullptr;
-  std::vector<NamedTensor> source_prompts = {};    // t of [m, d], by the names that the recipe has for them
+  // By the option that names them (Option::Input), in the recipe's order: prompts [m, d] by their names, whole results.
+  // On the meta device, for a plan, what is not known yet is missing.
+  std::map<std::string, std::vector<NamedTensor>> prompts = {};
+  std::map<std::string, std::vector<NamedResult>> results = {};
   std::map<std::string, at::Tensor> given = {};    // values that the recipe takes from other results, by parameter name
   std::vector<std::int32_t> frequent_pieces = {};  // ids that a vocabulary start may draw from (METHODS.md)
 
@@ -41,6 +50,7 @@ struct ATP_EXPORT Parameter {
   at::Tensor value = {};
 
   std::int64_t count() const;
+  bool takes(at::IntArrayRef other) const;  // a value of this shape, which may lack leading dimensions
   operator const at::Tensor&() const { return value; }
 };
 

@@ -57,9 +57,9 @@ struct ModelJob {
   PluginChoice method;  // an empty name: the untouched backbone (evaluate only)
   std::optional<PluginChoice> combiner = {};
   std::vector<std::string> tasks;  // the method's tasks
-  std::vector<ResultFile> source_prompts = {};
-  std::optional<ResultFile> start_from = {};
-  std::vector<ResultFile> attention_from = {};     // one with all tensors, or one for each
+  std::int64_t source_length = 256;
+  // What the method's inputs name, by their keys. attention_from: one with all tensors, or one for each.
+  std::map<std::string, std::vector<ResultFile>> inputs = {};
   std::vector<std::int32_t> frequent_pieces = {};  // ids that a vocabulary start draws from
   std::uint64_t seed = 0;
 };

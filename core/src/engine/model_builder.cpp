@@ -1,13 +1,12 @@
 #include "engine/model_builder.h"
 
-#include <ATen/ops/empty.h>
-
 #include <algorithm>
 #include <filesystem>
 
 #include "atp/error.h"
 #include "atp/tensor_file.h"
 #include "atp/words.h"
+#include "engine/inputs.h"
 #include "engine/result_file.h"
 
 namespace atp {
@@ -34,69 +33,6 @@ std::string key_of(const BackboneJob& job) {
   return canonical_json(key);
 }
 
-// The place in the recipe that names a result, where it is known.
-Origin origin_of(const ModelJob& job, const std::string& key) {
-  const auto& options = job.method.options;
-  return options.options().find(key) ? options.origin(key) : options.where();
-}
-
-template <class Function>
-auto said_at(const Origin& origin, const Function& function) {
-  try {
-    return function();
-  } catch (const Error& error) {
-    if (error.origin().known() || !origin.known()) throw;
-    throw RecipeError(origin, error.what());
-  }
-}
-
-void check_prompt(const ResultFile& from, const Parameter& parameter) {
-  const auto shape = prompt_shape(from);
-  if (!shape) return;
-  const auto length = parameter.shape.at(parameter.shape.size() - 2), width = parameter.shape.back();
-  if (shape->at(1) != width)
-    throw RecipeError("'start_from': the prompt of '" + from.name + "' has width " + std::to_string(shape->at(1)) +
-                      ", and this step's backbone " + std::to_string(width) + "; start from a prompt of this backbone");
-  if (shape->at(0) != length)
-    throw RecipeError("'start_from': the prompt of '" + from.name + "' is " + std::to_string(shape->at(0)) +
-                      " tokens long, and this step's is " + std::to_string(length) +
-                      "; give both the same prompt_length");
-}
-
-// In {files: {TENSOR: PATH}} `down` stands for attention.down.weight.
-bool is_called(const Parameter& parameter, const std::string& said) {
-  return parameter.name == said || parameter.name == "attention." + said ||
-         parameter.name == "attention." + said + ".weight";
-}
-
-const ResultFile& attention_file(const ModelJob& job, const Parameter& parameter) {
-  for (const auto& file : job.attention_from)
-    if (file.tensor.empty() || is_called(parameter, file.tensor)) return file;
-  throw RecipeError("'attention_from': no file for '" + parameter.name +
-                    "'; {files: {TENSOR: PATH}} needs one for each");
-}
-
-// Every file is for one of the tensors.
-void check_attention_files(const ModelJob& job, const std::vector<const Parameter*>& parameters) {
-  std::vector<std::string> known;
-  for (const auto* parameter : parameters)
-    if (parameter->group == "attention") known.push_back(parameter->name);
-  for (const auto& file : job.attention_from)
-    if (!known.empty() && !file.tensor.empty() &&
-        std::none_of(parameters.begin(), parameters.end(),
-                     [&](const auto* one) { return is_called(*one, file.tensor); }))
-      throw RecipeError("'attention_from': there is no tensor '" + file.tensor + "'" +
-                        did_you_mean(file.tensor, known) + "; there are: " + joined(known));
-}
-
-void check_attention(const ResultFile& from, const Parameter& parameter) {
-  const auto shape = tensor_shape(from, parameter.name);
-  if (shape && *shape != parameter.shape)
-    throw RecipeError("'attention_from': '" + parameter.name + "' of '" + from.name + "' has shape " +
-                      shape_text(*shape) + ", and this step's " + shape_text(parameter.shape) +
-                      "; give both the same combiner with the same options (rank), and the same backbone");
-}
-
 }  // namespace
 
 BackboneRequest ModelBuilder::request(const BackboneJob& job, at::Device device) const {
@@ -110,9 +46,14 @@ BackboneRequest ModelBuilder::request(const BackboneJob& job, at::Device device)
 
 std::shared_ptr<Method> ModelBuilder::method(const ModelJob& job, std::shared_ptr<Backbone> backbone) const {
   if (job.method.name.empty()) return nullptr;
+  std::map<std::string, std::int64_t> inputs;
+  for (const auto& option : job.method.options.options().all())
+    if (option.names_results()) inputs[option.key] = 0;
+  for (const auto& [key, files] : job.inputs) inputs[key] = static_cast<std::int64_t>(files.size());
   const MethodContext context{.backbone = std::move(backbone),
                               .tasks = job.tasks,
-                              .sources = static_cast<std::int64_t>(job.source_prompts.size()),
+                              .inputs = std::move(inputs),
+                              .source_length = job.source_length,
                               .combiner = [this, &job](const PromptShape& shape) {
                                 if (!job.combiner)
                                   throw RecipeError("method '" + job.method.name + "' needs a combiner");
@@ -137,27 +78,7 @@ Model ModelBuilder::outline(const ModelJob& job) const {
 }
 
 void ModelBuilder::try_first_values(const ModelJob& job, const Model& outline) const {
-  if (!outline.method) return;
-  auto first = start(job, outline);
-  said_at(origin_of(job, "attention_from"),
-          [&] { check_attention_files(job, std::as_const(*outline.method).parameters()); });
-  for (const auto* parameter : std::as_const(*outline.method).parameters()) {
-    if (job.start_from && parameter->name == "prompt")
-      said_at(origin_of(job, "start_from"), [&] { check_prompt(*job.start_from, *parameter); });
-    else if (!job.attention_from.empty() && parameter->group == "attention")
-      said_at(origin_of(job, "attention_from"), [&] { check_attention(attention_file(job, *parameter), *parameter); });
-    else if (parameter->initial)
-      parameter->initial(first, *parameter);
-    first.given.emplace(parameter->name, at::empty(parameter->shape, at::TensorOptions(at::kMeta)));
-  }
-  // What is left are the values that are kept and not trained: the method sees the shapes of its source prompts.
-  const auto place = origin_of(job, "source_prompts");
-  for (const auto& source : job.source_prompts) {
-    const auto shape = said_at(place, [&] { return prompt_shape(source); });
-    if (!shape) return;
-    first.source_prompts.emplace_back(source.name, at::empty(*shape, at::TensorOptions(at::kMeta)));
-  }
-  if (!first.source_prompts.empty()) said_at(place, [&] { outline.method->initialise(first); });
+  if (outline.method) plan_inputs(job, *outline.method, start(job, outline));
 }
 
 std::shared_ptr<Backbone> ModelBuilder::backbone(const ModelJob& job, bool own_copy) {
@@ -197,12 +118,7 @@ Start ModelBuilder::start(const ModelJob& job, const Model& model) const {
 Model ModelBuilder::fresh(const ModelJob& job) {
   auto made = model(job);
   auto first = start(job, made);
-  for (const auto& source : job.source_prompts) first.source_prompts.emplace_back(source.name, read_prompt(source));
-  if (job.start_from) first.given.emplace("prompt", read_prompt(*job.start_from));
-  if (!job.attention_from.empty())
-    for (const auto* parameter : std::as_const(*made.method).parameters())
-      if (parameter->group == "attention")
-        first.given.emplace(parameter->name, read_tensor(attention_file(job, *parameter), parameter->name));
+  read_inputs(job, *made.method, first);
   made.method->initialise(first);
   return made;
 }

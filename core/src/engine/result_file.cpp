@@ -39,9 +39,12 @@ Value describe(const ModelJob& job, const Model& model, const std::map<std::stri
     value.set("combiner_options", job.combiner->options.values());
   }
   value.set("tasks", list_of(job.tasks));
-  std::vector<std::string> sources;
-  for (const auto& source : job.source_prompts) sources.push_back(source.name);
-  value.set("source_prompts", list_of(sources));
+  auto& inputs = value.set("inputs", Value::map());
+  for (const auto& [key, files] : job.inputs) {
+    std::vector<std::string> names;
+    for (const auto& file : files) names.push_back(file.name);
+    inputs.set(key, list_of(names));
+  }
   auto& backbone = value.set("backbone", Value::map());
   backbone.set("name", job.backbone.backbone.name);
   backbone.set("width", model.backbone->shape().width);
@@ -88,9 +91,9 @@ std::string names_in(const Contents& contents) {
   return names.empty() ? "nothing" : names;
 }
 
-FormatError no_prompt(const ResultFile& result, const Contents& contents, const std::string& reason) {
-  return FormatError("'" + result.name + "': no prompt can be taken from " + result.file + ": " + reason +
-                     "; it holds " + names_in(contents));
+FormatError nothing_for(const ResultFile& result, const Contents& contents, const std::string& reason) {
+  return FormatError("'" + result.name + "': nothing can be taken from " + result.file + ": " + reason + "; it holds " +
+                     names_in(contents));
 }
 
 FormatError no_tensor(const ResultFile& result, const Contents& contents, const std::string& name) {
@@ -110,7 +113,7 @@ const TensorShape& find_tensor(const ResultFile& result, const Contents& content
 // Which of several prompts [N, m, d] is the named task's.
 std::int64_t place_of_task(const ResultFile& result, const Contents& contents, std::int64_t prompts) {
   if (prompts == 1 && result.task.empty()) return 0;
-  if (!contents.has_tasks) throw no_prompt(result, contents, "it has several and does not say of which tasks");
+  if (!contents.has_tasks) throw nothing_for(result, contents, "it has several and does not say of which tasks");
   std::string known;
   for (std::size_t i = 0; i < contents.tasks.size(); ++i) {
     const auto place = static_cast<std::int64_t>(i);
@@ -118,7 +121,15 @@ std::int64_t place_of_task(const ResultFile& result, const Contents& contents, s
     known += (known.empty() ? "" : ", ") + contents.tasks[i];
   }
   if (prompts == 1) return 0;
-  throw no_prompt(result, contents, "its tasks are " + known + ", and not '" + result.task + "'");
+  throw nothing_for(result, contents, "its tasks are " + known + ", and not '" + result.task + "'");
+}
+
+// One for each of the result's tasks, for a parameter with another number of them.
+bool is_by_task(const TensorShape& tensor, const Contents& contents, const Parameter& parameter) {
+  const auto tasks = static_cast<std::int64_t>(contents.tasks.size());
+  return !parameter.takes(tensor.shape) && tensor.shape.size() == parameter.shape.size() && tasks > 0 &&
+         !tensor.shape.empty() && tensor.shape.front() == tasks &&
+         parameter.takes(at::IntArrayRef(tensor.shape).slice(1));
 }
 
 // Where a prompt stands: a tensor [m, d], or, with `place`, one of several in a tensor [N, m, d].
@@ -131,10 +142,10 @@ PromptPlace find_prompt(const ResultFile& result, const Contents& contents) {
   const auto* tensor = contents.find("prompt");
   if (!tensor) tensor = contents.find("prompt_embeddings");
   if (!tensor && contents.tensors.size() == 1) tensor = &contents.tensors.front();
-  if (!tensor) throw no_prompt(result, contents, "there is no tensor 'prompt'");
+  if (!tensor) throw nothing_for(result, contents, "there is no tensor 'prompt'");
   if (tensor->shape.size() == 2) return {tensor, {}};
   if (tensor->shape.size() == 3) return {tensor, place_of_task(result, contents, tensor->shape.front())};
-  throw no_prompt(result, contents, "'" + tensor->name + "' is not a matrix [m, d]");
+  throw nothing_for(result, contents, "'" + tensor->name + "' is not a matrix [m, d]");
 }
 
 }  // namespace
@@ -154,9 +165,14 @@ std::map<std::string, at::Tensor> read_tensors(const ResultFile& result) {
   return tensors;
 }
 
-at::Tensor read_tensor(const ResultFile& result, const std::string& name) {
+at::Tensor read_tensor(const ResultFile& result, const Parameter& parameter) {
   const TensorFile file(result.file);
-  return file.tensor(find_tensor(result, contents_of(file), name).name).clone();
+  const auto contents = contents_of(file);
+  const auto& found = find_tensor(result, contents, parameter.name);
+  const auto tensor = file.tensor(found.name);
+  return (is_by_task(found, contents, parameter) ? tensor.select(0, place_of_task(result, contents, tensor.size(0)))
+                                                 : tensor)
+      .clone();
 }
 
 at::Tensor read_prompt(const ResultFile& result) {
@@ -167,10 +183,18 @@ at::Tensor read_prompt(const ResultFile& result) {
   return (found.place ? tensor.select(0, *found.place) : tensor).clone();
 }
 
-std::optional<std::vector<std::int64_t>> tensor_shape(const ResultFile& result, const std::string& name) {
+std::optional<std::vector<TensorShape>> tensor_shapes(const ResultFile& result) {
+  const auto contents = known_contents(result);
+  return contents ? std::optional(contents->tensors) : std::nullopt;
+}
+
+std::optional<std::vector<std::int64_t>> tensor_shape(const ResultFile& result, const Parameter& parameter) {
   const auto contents = known_contents(result);
   if (!contents) return {};
-  return find_tensor(result, *contents, name).shape;
+  const auto& found = find_tensor(result, *contents, parameter.name);
+  if (!is_by_task(found, *contents, parameter)) return found.shape;
+  static_cast<void>(place_of_task(result, *contents, found.shape.front()));
+  return std::vector<std::int64_t>(found.shape.begin() + 1, found.shape.end());
 }
 
 std::optional<std::vector<std::int64_t>> prompt_shape(const ResultFile& result) {

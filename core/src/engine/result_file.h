@@ -17,14 +17,17 @@ namespace atp {
 void write_result(const std::string& folder, const ModelJob& job, const Model& model);
 
 std::map<std::string, at::Tensor> read_tensors(const ResultFile& result);
-at::Tensor read_tensor(const ResultFile& result, const std::string& name);
+// The tensor of a parameter's name; where the result has one for each of its tasks and the parameter has room for
+// another number of them, that of the task that `result` names.
+at::Tensor read_tensor(const ResultFile& result, const Parameter& parameter);
 // The prompt [m, d] of a result, of the task that it names where the result holds several. A file of another program
 // may call its prompt `prompt_embeddings`, or hold one matrix of any name. Throws FormatError naming file and tensors.
 at::Tensor read_prompt(const ResultFile& result);
 
-// The shapes of what `read_tensor` and `read_prompt` will give: of the file where it is there, else of what is planned.
+// The shapes of what the functions above will give: of the file where it is there, else of what is planned.
 // Empty where neither is known.
-std::optional<std::vector<std::int64_t>> tensor_shape(const ResultFile& result, const std::string& name);
+std::optional<std::vector<TensorShape>> tensor_shapes(const ResultFile& result);
+std::optional<std::vector<std::int64_t>> tensor_shape(const ResultFile& result, const Parameter& parameter);
 std::optional<std::vector<std::int64_t>> prompt_shape(const ResultFile& result);
 
 }  // namespace atp

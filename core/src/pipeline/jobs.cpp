@@ -96,11 +96,9 @@ ModelJob model_job(const Work& work, const Plan& plan, const std::string& out, c
   if (step.method)
     for (const auto& task : model.tasks) job.tasks.push_back(task->name);
   for (const auto& input : model.inputs) {
-    const ResultFile file = result_file(input, plan, out);
-    if (input.input.role == "source_prompts") job.source_prompts.push_back(file);
-    if (input.input.role == "start_from") job.start_from = file;
-    if (input.input.role == "attention_from") job.attention_from.push_back(file);
+    job.inputs[input.input.role].push_back(result_file(input, plan, out));
   }
+  job.source_length = step_integer(step, "source_length", job.source_length);
   job.frequent_pieces = tokenizer.frequent_pieces();
   job.seed = static_cast<std::uint64_t>(step_integer(step, "seed", 0));
   return job;

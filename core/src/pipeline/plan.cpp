@@ -422,7 +422,7 @@ std::string nothing_to_train(const Step& step) {
   if (step.method)
     for (const auto& [key, value] : step.method->options.values().members())
       if (step.method->options.said(key) && !value.is_map() && !value.is_list() && key != "combiner" &&
-          key != "source_prompts")
+          !step.method->options.options().find(key)->names_results())
         said += (said.empty() ? " (" : ", ") + key + ": " + value.scalar_text();
   return "'" + step.title() + "' has nothing to train: method '" + (step.method ? step.method->name : "") + "'" + said +
          (said.empty() ? "" : ")") + (step.combiner ? " with combiner '" + step.combiner->name + "'" : "") +

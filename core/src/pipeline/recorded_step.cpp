@@ -49,7 +49,7 @@ StepFolder folder_at(const std::string& path) {
 Params recorded_options(const Registry::Entry& entry, const Value& choice, Problems& problems) {
   Options table;
   for (Option option : entry.options.all()) {
-    if (option.key == "combiner" || contains(input_keys(), option.key)) option.is_required = false;
+    if (option.key == "combiner" || option.names_results()) option.is_required = false;
     table.add(std::move(option));
   }
   const Value* options = choice.find("options");
@@ -89,7 +89,9 @@ class Reader {
     step.combiner = choice("combiner");
     for (const auto& task : recipe_.at("tasks").items())
       if (auto known = task_choice(machinery_.catalogue, task, problems_)) step.tasks.push_back(std::move(*known));
-    for (const auto& role : input_keys()) read_inputs(step, role);
+    if (step.method)
+      for (const auto& option : step.method->options.options().all())
+        if (option.names_results()) read_inputs(step, option.key);
     return step;
   }
 

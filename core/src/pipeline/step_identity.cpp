@@ -11,9 +11,8 @@ namespace fs = boost::filesystem;
 
 // Keys of the core's own tables that are described by their contents: other steps, tasks, plugins, the checkpoint.
 // `root` only says where files are. A plugin's own table leaves out nothing, whatever its keys are called.
-const std::vector<std::string> apart_from_settings = {
-    "of", "each", "task", "tasks", "method", "combiner", "source_prompts", "start_from", "attention_from"};
-const std::vector<std::string> apart_from_method = {"combiner", "source_prompts", "start_from", "attention_from"};
+const std::vector<std::string> apart_from_settings = {"of", "each", "task", "tasks", "method", "combiner"};
+const std::vector<std::string> apart_from_method = {"combiner"};
 const std::vector<std::string> apart_from_data = {"root", "files"};
 const std::vector<std::string> apart_from_backbone_keys = {"name", "checkpoint", "tokenizer"};
 const std::vector<std::string> apart_from_in_place_task = {"name", "files"};
@@ -65,7 +64,8 @@ Value identity_of(const Params& params, const std::vector<std::string>& left_out
   Value identity = Value::map();
   for (const auto& [key, given] : params.values().members()) {
     const Option* option = params.options().find(key);
-    if (!option || !option->affects_result || std::count(left_out.begin(), left_out.end(), key)) continue;
+    if (!option || !option->affects_result || option->names_results()) continue;
+    if (std::count(left_out.begin(), left_out.end(), key)) continue;
     const Value value = normalised(*option, given);
     if (value.is_null() || value == normalised(*option, option->fallback)) continue;
     if (option->type == Option::Type::path && value.is_text() && fs::is_regular_file(absolute(params, key)))

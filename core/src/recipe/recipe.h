@@ -70,7 +70,7 @@ struct TaskChoice {
 
 // One result of another step, or a file, that a step reads. "All results of a step" are as many inputs.
 struct Input {
-  std::string role;  // "source_prompts", "start_from", "attention_from", "of"
+  std::string role;  // the method's option ("source_prompts"), or "of"
   std::string
       step;  // "sources"; empty for a file, and where the untouched backbone is evaluated (then no input at all)
   std::string item;  // "mnli"; empty: the one result of a step without `each`

@@ -130,15 +130,17 @@ std::vector<Input> References::files(const Value& map, const std::string& role) 
   return inputs;
 }
 
-std::vector<Input> References::inputs(const Value& value, const std::string& role) const {
+std::vector<Input> References::inputs(const Value& value, const Option& option) const {
+  const std::string& role = option.key;
   if (value.is_null()) return {};
   if (value.is_map()) return files(value, role);
-  if (value.is_list() && role == "source_prompts") {
+  if (value.is_list() && option.names_several()) {
     std::vector<Input> all;
     for (const auto& item : value.items())
       for (auto& input : item.is_map() ? files(item, role) : results(item, role, {"train"}))
         all.push_back(std::move(input));
-    if (value.items().empty()) problems_.add(value.origin, "'" + role + "' is empty; expected at least one prompt");
+    if (value.items().empty())
+      problems_.add(value.origin, "'" + role + "' is empty; expected at least one result or file");
     for (std::size_t i = 0; i < all.size(); ++i)
       for (std::size_t j = 0; j < i; ++j)
         if (all[i].file == all[j].file && all[i].task == all[j].task &&
@@ -149,7 +151,7 @@ std::vector<Input> References::inputs(const Value& value, const std::string& rol
     return all;
   }
   auto found = results(value, role, {"train"});
-  if (role == "source_prompts" || found.size() < 2) return found;
+  if (option.names_several() || found.size() < 2) return found;
   std::vector<std::string> titles;
   titles.reserve(found.size());
   for (const auto& input : found) titles.push_back(title_of(input.step, input.item));

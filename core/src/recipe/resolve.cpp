@@ -58,7 +58,7 @@ bool lacks_verb(const Value& step) {
   return std::all_of(members.begin(), members.end(), [](const auto& member) {
     return std::any_of(verbs().begin(), verbs().end(), [&](const auto& verb) {
       return verb_options(verb).find(member.first) || contains(step_overrides(verb), member.first) ||
-             contains(input_keys(), member.first);
+             contains(usual_inputs(), member.first);
     });
   });
 }
@@ -253,12 +253,13 @@ Params Resolver::settings(const Layers& layers, const Options& table, const Orig
     if (has_epochs) said.erase("updates");
     if (has_updates) said.erase("epochs");
     for (const auto& [key, value] : layer->members()) {
-      if (!table.find(key)) continue;
-      if (contains(input_keys(), key) && says_none(value)) {
+      const Option* option = table.find(key);
+      if (!option) continue;
+      if (option->names_results() && says_none(value)) {
         said.erase(key);
         continue;
       }
-      Value* old = contains(input_keys(), key) ? nullptr : said.find(key);
+      Value* old = option->names_results() ? nullptr : said.find(key);
       if (old)
         merge(*old, value, key);
       else
@@ -274,10 +275,11 @@ std::vector<Step> Resolver::steps() {
   // Inputs and references mean results, so those must all be known.
   for (auto& step : declared_)
     for (auto& result : step.results)
-      for (const auto& role : input_keys())
-        if (result.method && result.method->options.options().find(role) && result.method->options.has(role))
-          for (auto& input : references_.inputs(result.method->options.value(role), role))
-            result.inputs.push_back(std::move(input));
+      if (result.method)
+        for (const auto& option : result.method->options.options().all())
+          if (option.names_results() && result.method->options.has(option.key))
+            for (auto& input : references_.inputs(result.method->options.value(option.key), option))
+              result.inputs.push_back(std::move(input));
   for (auto& step : declared_)
     if (step.verb == "evaluate" && !step.is_broken) evaluate(step);
   for (auto& step : declared_)

@@ -29,8 +29,8 @@ class References {
   // All results of a step, one of them, or one task's part of a result that was trained on several. `verbs` are those
   // whose results can stand here.
   std::vector<Input> results(const Value& word, const std::string& role, const std::vector<std::string>& verbs) const;
-  // What stands behind source_prompts (any number), start_from and attention_from (one).
-  std::vector<Input> inputs(const Value& value, const std::string& role) const;
+  // What stands behind an option that names results: one, or any number.
+  std::vector<Input> inputs(const Value& value, const Option& option) const;
   const Step* find(const Input& input) const;
 
  private:

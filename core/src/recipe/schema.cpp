@@ -179,11 +179,10 @@ Value train_schema(const Offers& offers, bool is_item) {
   for (const char* kind : {"method", "combiner"})
     for (const auto& entry : offers.of(kind))
       for (const auto& option : entry.options.all())
-        if (!properties.find(option.key)) properties.set(option.key, Value::map());
+        if (!properties.find(option.key))
+          properties.set(option.key, option.names_results() ? reference("result") : Value::map());
   properties.set("method", reference("method"));
   properties.set("combiner", reference("combiner"));
-  for (const auto& key : input_keys())
-    if (properties.find(key)) properties.set(key, reference("result"));
   properties.set("task", reference("task"));
   properties.set("tasks", list_of("task"));
   properties.set("each", object({{"type", "array"}, {"items", any_of({reference("task"), reference("item")})}}));
@@ -200,7 +199,8 @@ Value train_schema(const Offers& offers, bool is_item) {
     const Value more = conditions(offers.of(kind), kind, [](const Registry::Entry& entry) {
       Value own = properties_of(entry.options);
       own.erase("combiner");
-      for (const auto& key : input_keys()) own.erase(key);
+      for (const auto& option : entry.options.all())
+        if (option.names_results()) own.erase(option.key);
       return own;
     });
     for (const auto& one : more.items()) all.push_back(one);

@@ -98,7 +98,7 @@ void SharedKeys::read(const Value& map, const std::vector<std::string>& known, c
     Key& entry = at(key, value);
     if (contains(known, key))
       entry.is_known = true;
-    else if (!method.empty() && (key == "combiner" || contains(input_keys(), key)))
+    else if (!method.empty() && contains(usual_inputs(), key))
       entry.message = "method '" + method + "' takes no '" + key + "'";
     else
       entry.message = unknown_key(key, known);

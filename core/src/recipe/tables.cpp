@@ -179,13 +179,13 @@ const std::vector<std::string>& planned_keys() {
   return names;
 }
 
-bool contains(const std::vector<std::string>& words, const std::string& word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
+const std::vector<std::string>& usual_inputs() {
+  static const std::vector<std::string> names{"combiner", "source_prompts", "start_from", "attention_from"};
+  return names;
 }
 
-const std::vector<std::string>& input_keys() {
-  static const std::vector<std::string> names{"source_prompts", "start_from", "attention_from"};
-  return names;
+bool contains(const std::vector<std::string>& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 }  // namespace atp

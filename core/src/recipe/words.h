@@ -10,7 +10,8 @@ namespace atp {
 
 const std::vector<std::string>& planned_verbs();  // refused with a word of their own: not there yet
 const std::vector<std::string>& planned_keys();
-const std::vector<std::string>& input_keys();  // of a method's table: what the pipeline resolves to results and files
+// What many methods take, for messages; what a method takes, its table says (Option::names_results).
+const std::vector<std::string>& usual_inputs();
 
 bool contains(const std::vector<std::string>& words, const std::string& word);
 

@@ -11,7 +11,9 @@ Value choice_value(const std::string& kind, const Choice& choice) {
   Value& name = value.set("name", Value(choice.name));
   name.origin = choice.origin;
   Value options = with_origins(choice.options, "default of " + kind + " '" + choice.name + "'");
-  for (const char* key : {"combiner", "source_prompts", "start_from", "attention_from"}) options.erase(key);
+  options.erase("combiner");
+  for (const auto& option : choice.options.options().all())
+    if (option.names_results()) options.erase(option.key);
   if (!options.members().empty()) value.set("options", std::move(options));
   return value;
 }

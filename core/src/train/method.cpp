@@ -42,15 +42,22 @@ Option combiner_option(const std::string& fallback) {
 }
 
 Option source_prompts_option() {
-  return any("source_prompts").help("frozen prompts to mix: a step, its results, or files").required();
+  return any("source_prompts")
+      .names(Option::Input::prompts)
+      .help("frozen prompts to mix: a step, its results, or files")
+      .required();
 }
 
 Option start_from_option() {
-  return any("start_from").help("a result or file whose prompt is the first value of this one's");
+  return any("start_from")
+      .names(Option::Input::first_values)
+      .help("a result or file whose prompt, or other trained values, are the first values of this one's");
 }
 
 Option attention_from_option() {
-  return any("attention_from").help("a result or file whose attention layers are the first values of this one's");
+  return any("attention_from")
+      .names(Option::Input::first_values)
+      .help("a result or file whose attention layers are the first values of this one's");
 }
 
 }  // namespace atp

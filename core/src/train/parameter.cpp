@@ -16,10 +16,6 @@ namespace atp {
 
 namespace {
 
-bool ends_with(at::IntArrayRef whole, at::IntArrayRef end) {
-  return end.size() <= whole.size() && std::equal(end.rbegin(), end.rend(), whole.rbegin());
-}
-
 // A value of the parameter's shape on the run's device, with storage of its own.
 at::Tensor placed(const at::Tensor& value, const Parameter& parameter, const Start& start) {
   const auto type = value.is_floating_point() ? start.precision : value.scalar_type();
@@ -35,7 +31,7 @@ at::Tensor first_value(const Parameter& parameter, const Start& start) {
                         "; expected " + shape_text(parameter.shape));
     return value;
   }
-  if (!ends_with(parameter.shape, given->second.sizes()))
+  if (!parameter.takes(given->second.sizes()))
     throw FormatError("the value given for '" + parameter.name + "' has shape " + shape_text(given->second.sizes()) +
                       "; expected " + shape_text(parameter.shape) +
                       ": it comes from another backbone or prompt length");
@@ -52,6 +48,10 @@ std::int64_t Parameter::count() const {
   std::int64_t count = 1;
   for (const auto size : shape) count *= size;
   return count;
+}
+
+bool Parameter::takes(at::IntArrayRef other) const {
+  return other.size() <= shape.size() && std::equal(other.rbegin(), other.rend(), shape.rbegin());
 }
 
 namespace initial {

@@ -25,7 +25,7 @@ void check_shape(const std::string& name, const at::Tensor& prompt, std::int64_t
 
 at::Tensor stacked_sources(const atp::Start& start, const atp::Parameter& sources) {
   std::vector<at::Tensor> prompts;
-  for (const auto& [name, prompt] : start.source_prompts) {
+  for (const auto& [name, prompt] : start.prompts.at("source_prompts")) {
     check_shape(name, prompt, sources.shape[1], sources.shape[2]);
     prompts.push_back(prompt.to(start.precision));
   }
@@ -48,7 +48,7 @@ class Attempt final : public atp::Method {
   }
 
   Attempt(const atp::MethodContext& context, const atp::Params& params) {
-    const atp::PromptShape shape{.sources = context.sources,
+    const atp::PromptShape shape{.sources = context.inputs.at("source_prompts"),
                                  .length = params.integer("prompt_length"),
                                  .width = context.backbone->shape().width,
                                  .target = params.text("target_prompt") != "none"};

@@ -20,12 +20,14 @@ class FineTuning final : public atp::Method {
     }
   }
 
-  // The trained tensors are the backbone's weights themselves, not copies of them.
-  void initialise(const atp::Start&) override {
+  // The trained tensors are the backbone's weights themselves, not copies of them; given values are put into them.
+  void initialise(const atp::Start& start) override {
     const auto& weights = backbone_->weights();
     const auto trained = parameters();
     for (std::size_t i = 0; i < trained.size(); ++i) {
       trained[i]->value = weights[i].second;
+      const auto given = start.given.find(trained[i]->name);
+      if (given != start.given.end()) trained[i]->value.copy_(given->second);
       trained[i]->value.set_requires_grad(true);
     }
   }
@@ -53,6 +55,7 @@ ATP_PLUGIN(registry) {
        .summary = "all weights of the backbone are trained",
        .options = {atp::number("learning_rate", 3e-4)  // the paper's; a prompt's 0.3 is far too much
                        .at_least(0)
-                       .help("highest rate of the schedule")},
+                       .help("highest rate of the schedule"),
+                   atp::start_from_option()},
        .make = std::make_shared<FineTuning, const atp::MethodContext&, const atp::Params&>});
 }

@@ -5,10 +5,12 @@
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
 
 #include <sstream>
 
 #include "atp/tensor_file.h"
+#include "engine/model_builder.h"
 #include "tests/unit/torch_save_writer.h"
 #include "tests/unit/train/experiment.h"
 
@@ -134,7 +136,8 @@ TEST_CASE("stopped anywhere and started again, a training ends with the same byt
     auto model = model_job(method, std::string(method) == "attempt" ? std::vector<std::string>{"one", "two"}
                                                                     : std::vector<std::string>{"one"});
     if (std::string(method) == "attempt")
-      model.source_prompts = {result_in(source_folder, "sources.one"), result_in(source_folder, "sources.two")};
+      model.inputs["source_prompts"] = {result_in(source_folder, "sources.one"),
+                                        result_in(source_folder, "sources.two")};
     const auto expected = engine->train(train_job(straight, model), {});
     REQUIRE(bytes_of(straight).size() == exact.size());
     for (const auto& cut :
@@ -240,11 +243,11 @@ TEST_CASE("attempt starts from other results: prompts of the task that is named,
   const auto engine = make_engine();
   engine->train(train_job(sources, model_job()), {});
   auto model = model_job("attempt", {"one", "two"});
-  model.source_prompts = {result_in(sources, "sources.a"), result_in(sources, "sources.b")};
+  model.inputs["source_prompts"] = {result_in(sources, "sources.a"), result_in(sources, "sources.b")};
   engine->train(train_job(pretrained, model), {});
 
-  model.start_from = result_in(pretrained, "pretrained", "two");
-  model.attention_from = {result_in(pretrained, "pretrained")};
+  model.inputs["start_from"] = {result_in(pretrained, "pretrained", "two")};
+  model.inputs["attention_from"] = {result_in(pretrained, "pretrained")};
   auto job = train_job(folder, model);
   job.settings.learning_rate = 0;
   engine->train(job, {});
@@ -258,11 +261,11 @@ TEST_CASE("attempt starts from other results: prompts of the task that is named,
   CHECK(after.tensor("source_prompts")[1].equal(
       atp::TensorFile(sources / "checkpoint/tensors.safetensors").tensor("prompt")));
 
-  job.model.start_from->task = "three";
+  job.model.inputs["start_from"].front().task = "three";
   std::filesystem::remove_all(folder / "state");
   CHECK(contains(message_of([&] { engine->train(job, {}); }), "its tasks are one, two, and not 'three'"));
-  job.model.start_from.reset();
-  job.model.attention_from = {result_in(sources, "sources.a")};
+  job.model.inputs.erase("start_from");
+  job.model.inputs["attention_from"] = {result_in(sources, "sources.a")};
   CHECK(contains(message_of([&] { engine->train(job, {}); }), "'sources.a': there is no tensor 'attention."));
 }
 
@@ -272,9 +275,9 @@ TEST_CASE("prompts come from other programs' files too: one tensor alone, or pro
   torch_save::write_one(prompts / "one.pt", one);
   torch_save::write(prompts / "two.bin", {{"prompt_embeddings", two}, {"prompt_encoder.other", at::ones({2})}});
   auto model = model_job("attempt", {"task"});
-  model.source_prompts = {{.name = "one.pt", .file = prompts / "one.pt", .task = ""},
-                          {.name = "two.bin", .file = prompts / "two.bin", .task = ""}};
-  model.start_from = model.source_prompts[1];
+  model.inputs["source_prompts"] = {{.name = "one.pt", .file = prompts / "one.pt", .task = ""},
+                                    {.name = "two.bin", .file = prompts / "two.bin", .task = ""}};
+  model.inputs["start_from"] = {model.inputs["source_prompts"][1]};
   auto job = train_job(folder, model);
   job.settings.learning_rate = 0;
   make_engine()->train(job, {});
@@ -289,7 +292,7 @@ TEST_CASE("attention layers come from a file for each tensor") {
   const auto engine = make_engine();
   engine->train(train_job(sources, model_job()), {});
   auto model = model_job("attempt", {"one", "two"});
-  model.source_prompts = {result_in(sources, "sources.a")};
+  model.inputs["source_prompts"] = {result_in(sources, "sources.a")};
   engine->train(train_job(pretrained, model), {});
   const atp::TensorFile before(pretrained / "checkpoint/tensors.safetensors");
 
@@ -299,10 +302,10 @@ TEST_CASE("attention layers come from a file for each tensor") {
     atp::write_tensors(file.file, {{in_file, before.tensor(name).clone()}});
     return file;
   };
-  model.attention_from = {one_file("down", "attention.down.weight", "weight"),
-                          one_file("up", "attention.up.weight", "up"),
-                          one_file("norm", "attention.norm.weight", "attention.norm.weight"),
-                          one_file("attention.norm.bias", "attention.norm.bias", "bias")};
+  model.inputs["attention_from"] = {one_file("down", "attention.down.weight", "weight"),
+                                    one_file("up", "attention.up.weight", "up"),
+                                    one_file("norm", "attention.norm.weight", "attention.norm.weight"),
+                                    one_file("attention.norm.bias", "attention.norm.bias", "bias")};
   engine->count(model);
   auto job = train_job(folder, model);
   job.settings.learning_rate = 0;
@@ -313,14 +316,14 @@ TEST_CASE("attention layers come from a file for each tensor") {
     CHECK(after.tensor(name).equal(before.tensor(name)));
 
   auto wrong = model;
-  wrong.attention_from.pop_back();
+  wrong.inputs["attention_from"].pop_back();
   CHECK(contains(message_of([&] { engine->count(wrong); }), "'attention_from': no file for 'attention.norm.bias'"));
   wrong = model;
-  wrong.attention_from[0].tensor = "attention.dwon.weight";
+  wrong.inputs["attention_from"][0].tensor = "attention.dwon.weight";
   CHECK(contains(message_of([&] { engine->count(wrong); }),
                  "there is no tensor 'attention.dwon.weight'; did you mean 'attention.down.weight'?"));
   wrong = model;
-  std::swap(wrong.attention_from[0].file, wrong.attention_from[1].file);
+  std::swap(wrong.inputs["attention_from"][0].file, wrong.inputs["attention_from"][1].file);
   CHECK(contains(message_of([&] { engine->count(wrong); }), "'attention.down.weight' of 'down' has shape [6, 4]"));
 }
 
@@ -344,7 +347,7 @@ TEST_CASE("steps share one frozen backbone, which no training changes; fine-tuni
 TEST_CASE("counts come from shapes alone") {
   const auto engine = make_engine();
   auto model = model_job("attempt", {"one", "two"});
-  model.source_prompts.resize(3);
+  model.inputs["source_prompts"].resize(3);
   const auto count = engine->count(model);
   CHECK(count.parameters == 2 * 18 + 2 * 4 * 6 + 12);
   CHECK(count.parameters_per_task == 18 + (2 * 4 * 6 + 12) / 2.0);
@@ -352,7 +355,7 @@ TEST_CASE("counts come from shapes alone") {
   CHECK((count.groups == std::vector<std::string>{"prompt", "attention"}));
   model.frequent_pieces.resize(2);
   CHECK(contains(message_of([&] { engine->count(model); }), "'prompt' is 3 tokens long"));
-  model.start_from = atp::ResultFile{.name = "later", .file = "not there yet", .task = ""};
+  model.inputs["start_from"] = {atp::ResultFile{.name = "later", .file = "not there yet", .task = ""}};
   CHECK(engine->count(model).parameters == count.parameters);
 }
 
@@ -375,24 +378,117 @@ TEST_CASE("a count sees that results, there or planned, do not fit") {
   }();
   for (const auto& other : {result_in(sources), planned}) {
     CAPTURE(other.name);
-    model.start_from.reset();
-    model.source_prompts = {fitting, other};
+    model.inputs.erase("start_from");
+    model.inputs["source_prompts"] = {fitting, other};
     CHECK(contains(message_of([&] { engine->count(model); }), "source prompt '" + other.name + "' is 5 tokens long"));
-    model.source_prompts = {fitting};
+    model.inputs["source_prompts"] = {fitting};
     CHECK(engine->count(model).tensors.at(0).shape == std::vector<std::int64_t>{2, 3, 6});
-    model.start_from = other;
+    model.inputs["start_from"] = {other};
     CHECK(contains(message_of([&] { engine->count(model); }),
                    "the prompt of '" + other.name + "' is 5 tokens long, and this step's is 3"));
   }
-  model.start_from = fitting;
-  model.start_from->task = "c";
+  model.inputs["start_from"] = {fitting};
+  model.inputs["start_from"].front().task = "c";
   CHECK(contains(message_of([&] { engine->count(model); }), "its tasks are a, b, and not 'c'"));
-  model.start_from.reset();
-  model.attention_from = {planned};
+  model.inputs.erase("start_from");
+  model.inputs["attention_from"] = {planned};
   CHECK(contains(message_of([&] { engine->count(model); }),
                  "'attention.down.weight' of 'planned' has shape [9, 6], and this step's [4, 6]"));
-  model.attention_from = {result_in(sources, "sources")};
+  model.inputs["attention_from"] = {result_in(sources, "sources")};
   CHECK(contains(message_of([&] { engine->count(model); }), "'sources': there is no tensor 'attention.down.weight'"));
+}
+
+namespace {
+
+// Trains rows [k, d], one for each table: the sum of the other prompts' means, and the table's second row.
+class Inheriting final : public atp::Method {
+ public:
+  explicit Inheriting(const atp::MethodContext& context)
+      : prompts_(context.inputs.at("prompts")),
+        scale_(parameter("scale", {context.inputs.at("tables"), 6}, "scale", row())) {}
+
+  atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
+    const atp::Embedded text{.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
+    return atp::prepend(scale_.value.expand({batch.size(), -1, -1}), text);
+  }
+
+  static atp::Offer<atp::Method> offer() {
+    return {.name = "inheriting",
+            .summary = "for tests",
+            .options = {atp::any("prompts").names(atp::Option::Input::prompts),
+                        atp::any("tables").names(atp::Option::Input::results)},
+            .make = [](const atp::MethodContext& context, const atp::Params&) {
+              return std::make_shared<Inheriting>(context);
+            }};
+  }
+
+  const std::int64_t prompts_;
+
+ private:
+  static atp::Parameter::Initial row() {
+    return [](const atp::Start& start, const atp::Parameter& parameter) {
+      auto sum = at::zeros(parameter.shape, at::TensorOptions(start.device).dtype(start.precision));
+      for (const auto& [name, prompt] : start.prompts.at("prompts")) sum = sum + prompt.mean(0);
+      const auto& tables = start.results.at("tables");
+      for (std::size_t i = 0; i < tables.size() && !sum.is_meta(); ++i)
+        sum[static_cast<std::int64_t>(i)] += tables[i].tensors.at("table")[1];
+      return sum;
+    };
+  }
+
+  atp::Parameter& scale_;
+};
+
+}  // namespace
+
+TEST_CASE("a method's own inputs: the prompts of several results, and all tensors of several") {
+  const Folder folder;
+  atp::Registry registry;
+  registry.add<atp::Method>(Inheriting::offer());
+  registry.add<atp::Backbone>(small_backbone());
+  const auto first = at::arange(12, at::kFloat).view({2, 6}), second = at::ones({4, 6}),
+             table = at::arange(18, at::kFloat).view({3, 6});
+  atp::write_tensors(folder / "first.safetensors", {{"prompt", first}});
+  atp::write_tensors(folder / "second.safetensors", {{"prompt", second}});
+  atp::write_tensors(folder / "table.safetensors", {{"table", table}, {"other", second}});
+  auto job = model_job();
+  job.method.name = "inheriting";
+  atp::Problems problems;
+  job.method.options = Inheriting::offer().options.check({}, {}, problems);
+  job.inputs["prompts"] = {{.name = "first", .file = folder / "first.safetensors", .task = ""},
+                           {.name = "second", .file = folder / "second.safetensors", .task = ""}};
+  job.inputs["tables"] = {{.name = "table", .file = folder / "table.safetensors", .task = ""}};
+
+  atp::ModelBuilder builder(registry, at::kCPU);
+  const auto outline = builder.outline(job);
+  builder.try_first_values(job, outline);  // shapes alone
+  const auto model = builder.fresh(job);
+  CHECK(static_cast<const Inheriting&>(*model.method).prompts_ == 2);
+  CHECK(model.method->save().at("scale").equal((first.mean(0) + second.mean(0) + table[1]).unsqueeze(0)));
+
+  job.inputs["tables"].push_back({.name = "gone", .file = folder / "gone.safetensors", .task = ""});
+  CHECK_NOTHROW(builder.outline(job));
+  job.inputs["prompts"][0].file = folder / "table.safetensors";
+  CHECK(contains(message_of([&] { builder.try_first_values(job, builder.outline(job)); }),
+                 "there is no tensor 'prompt'"));
+}
+
+TEST_CASE("start_from gives a method without a prompt all that it trains, of the named task where there are several") {
+  const Folder folder;
+  const auto engine = make_engine();
+  auto model = model_job("fine_tuning");
+  const auto trained = engine->train(train_job(folder, model), {});
+  const Folder again;
+  model.inputs["start_from"] = {result_in(folder)};
+  auto job = train_job(again, model);
+  job.settings.learning_rate = 0;
+  engine->train(job, {});
+  const atp::TensorFile before(folder / "checkpoint/tensors.safetensors"),
+      after(again / "checkpoint/tensors.safetensors");
+  for (const auto& entry : before.entries()) {
+    CAPTURE(entry.name);
+    CHECK(after.tensor(entry.name).equal(before.tensor(entry.name)));
+  }
 }
 
 TEST_CASE("another device's half-done step, an unknown device or precision, a checkpoint of another method") {
@@ -411,7 +507,7 @@ TEST_CASE("another device's half-done step, an unknown device or precision, a ch
   auto job = train_job(folder, model_job());
   engine->train(job, {});
   auto other = model_job("attempt");
-  other.source_prompts = {result_in(folder)};
+  other.inputs["source_prompts"] = {result_in(folder)};
   const auto message = message_of([&] {
     engine->evaluate({.model = other,
                       .result = result_in(folder, "target.one"),

@@ -72,7 +72,7 @@ atp::Model model_of(const atp::Value& one, const atp::TensorFile& tensors, std::
   model.method = make_method(model.backbone, choices);
   atp::Start start{.precision = at::kDouble, .backbone = model.backbone.get()};
   const auto sources = tensors.tensor("source_prompts");
-  for (std::int64_t j = 0; j < sources.size(0); ++j) start.source_prompts.emplace_back("source", sources[j]);
+  for (std::int64_t j = 0; j < sources.size(0); ++j) start.prompts["source_prompts"].emplace_back("source", sources[j]);
   for (const auto* parameter : std::as_const(*model.method).parameters())
     if (choices.method != "fine_tuning")  // there the checkpoint is the start
       start.given[parameter->name] = tensors.tensor(one.at("name").text() + "/start/" + parameter->name);

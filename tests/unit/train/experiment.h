@@ -117,7 +117,7 @@ inline atp::Start first_values(const atp::Backbone& backbone, const Choices& cho
   atp::Start start{.seed = 3, .precision = choices.precision, .backbone = &backbone};
   for (std::int32_t id = 3; id < 12; ++id) start.frequent_pieces.push_back(id);
   for (std::int64_t j = 0; j < choices.sources; ++j)
-    start.source_prompts.emplace_back("source " + std::to_string(j),
+    start.prompts["source_prompts"].emplace_back("source " + std::to_string(j),
                                       at::empty({length, backbone.shape().width}, at::kDouble)
                                           .normal_(0, 1, start.stream("source " + std::to_string(j))));
   return start;
@@ -131,7 +131,7 @@ inline std::shared_ptr<atp::Method> make_method(const std::shared_ptr<atp::Backb
   const auto combiner_options = choices.combiner == "attempt" ? choices.combiner_options : atp::Value();
   const atp::MethodContext context{.backbone = backbone,
                                    .tasks = choices.tasks,
-                                   .sources = choices.sources,
+                                   .inputs = {{"source_prompts", choices.sources}},
                                    .combiner = [&](const atp::PromptShape& shape) {
                                      return all_plugins().make<atp::PromptCombiner>(
                                          choices.combiner, shape,

@@ -1,0 +1,188 @@
+#include "engine/inputs.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+
+#include "atp/error.h"
+#include "atp/tensor_file.h"
+#include "atp/words.h"
+#include "engine/result_file.h"
+
+namespace atp {
+
+namespace {
+
+// The place in the recipe that names a result, where it is known.
+Origin origin_of(const ModelJob& job, const std::string& key) {
+  const auto& options = job.method.options;
+  return options.options().find(key) ? options.origin(key) : options.where();
+}
+
+template <class Function>
+auto said_at(const Origin& origin, const Function& function) {
+  try {
+    return function();
+  } catch (const Error& error) {
+    if (error.origin().known() || !origin.known()) throw;
+    throw RecipeError(origin, error.what());
+  }
+}
+
+const std::vector<ResultFile>& files_of(const ModelJob& job, const std::string& key) {
+  static const std::vector<ResultFile> none;
+  const auto found = job.inputs.find(key);
+  return found == job.inputs.end() ? none : found->second;
+}
+
+bool has_prompt(const std::vector<const Parameter*>& parameters) {
+  return std::any_of(parameters.begin(), parameters.end(), [](const auto* one) { return one->name == "prompt"; });
+}
+
+// In {files: {TENSOR: PATH}} `down` stands for attention.down.weight.
+bool is_called(const Parameter& parameter, const std::string& said) {
+  return parameter.name == said || parameter.name == "attention." + said ||
+         parameter.name == "attention." + said + ".weight";
+}
+
+const ResultFile& attention_file(const ModelJob& job, const Parameter& parameter) {
+  for (const auto& file : files_of(job, "attention_from"))
+    if (file.tensor.empty() || is_called(parameter, file.tensor)) return file;
+  throw RecipeError("'attention_from': no file for '" + parameter.name +
+                    "'; {files: {TENSOR: PATH}} needs one for each");
+}
+
+// Every file is for one of the tensors.
+void check_attention_files(const ModelJob& job, const std::vector<const Parameter*>& parameters) {
+  std::vector<std::string> known;
+  for (const auto* parameter : parameters)
+    if (parameter->group == "attention") known.push_back(parameter->name);
+  for (const auto& file : files_of(job, "attention_from"))
+    if (!known.empty() && !file.tensor.empty() &&
+        std::none_of(parameters.begin(), parameters.end(),
+                     [&](const auto* one) { return is_called(*one, file.tensor); }))
+      throw RecipeError("'attention_from': there is no tensor '" + file.tensor + "'" +
+                        did_you_mean(file.tensor, known) + "; there are: " + joined(known));
+}
+
+// What gives a parameter its first value: a file's prompt, or its tensor of that name.
+struct FirstValue {
+  std::string key;  // of the input
+  const ResultFile* file = nullptr;
+  bool is_prompt = false;
+};
+
+// nullptr: it is drawn.
+FirstValue first_value(const ModelJob& job, const Parameter& parameter, bool method_has_prompt) {
+  if (parameter.group == "attention" && !files_of(job, "attention_from").empty())
+    return {"attention_from", &attention_file(job, parameter)};
+  const auto& start = files_of(job, "start_from");
+  if (start.empty() || (method_has_prompt && parameter.name != "prompt")) return {};
+  return {"start_from", &start.front(), method_has_prompt};
+}
+
+void check_prompt(const ResultFile& from, const Parameter& parameter) {
+  const auto shape = prompt_shape(from);
+  if (!shape) return;
+  const auto length = parameter.shape.at(parameter.shape.size() - 2), width = parameter.shape.back();
+  if (shape->at(1) != width)
+    throw RecipeError("'start_from': the prompt of '" + from.name + "' has width " + std::to_string(shape->at(1)) +
+                      ", and this step's backbone " + std::to_string(width) + "; start from a prompt of this backbone");
+  if (shape->at(0) != length)
+    throw RecipeError("'start_from': the prompt of '" + from.name + "' is " + std::to_string(shape->at(0)) +
+                      " tokens long, and this step's is " + std::to_string(length) +
+                      "; give both the same prompt_length");
+}
+
+void check_tensor(const FirstValue& from, const Parameter& parameter) {
+  const auto shape = tensor_shape(*from.file, parameter);
+  if (!shape || parameter.takes(*shape)) return;
+  throw RecipeError("'" + from.key + "': '" + parameter.name + "' of '" + from.file->name + "' has shape " +
+                    shape_text(*shape) + ", and this step's " + shape_text(parameter.shape) +
+                    "; give both the same method and combiner with the same options, and the same backbone");
+}
+
+at::Tensor outline_of(const std::vector<std::int64_t>& shape) { return at::empty(shape, at::TensorOptions(at::kMeta)); }
+
+// Nothing where a file's shapes are not known yet.
+std::optional<std::vector<NamedTensor>> planned_prompts(const std::vector<ResultFile>& files) {
+  std::vector<NamedTensor> prompts;
+  for (const auto& file : files) {
+    const auto shape = prompt_shape(file);
+    if (!shape) return {};
+    prompts.emplace_back(file.name, outline_of(*shape));
+  }
+  return prompts;
+}
+
+std::optional<std::vector<NamedResult>> planned_results(const std::vector<ResultFile>& files) {
+  std::vector<NamedResult> results;
+  for (const auto& file : files) {
+    const auto shapes = tensor_shapes(file);
+    if (!shapes) return {};
+    auto& result = results.emplace_back(NamedResult{file.name, {}});
+    for (const auto& [name, shape] : *shapes) result.tensors.emplace(name, outline_of(shape));
+  }
+  return results;
+}
+
+// False where it is not known yet, and then no part of `start`.
+bool plan_input(const ModelJob& job, const Option& option, Start& start) {
+  const auto& files = files_of(job, option.key);
+  const auto take = [&](auto known, auto& inputs) {
+    if (known) inputs[option.key] = std::move(*known);
+    return known.has_value();
+  };
+  switch (option.input) {
+    case Option::Input::results:
+      return take(planned_results(files), start.results);
+    case Option::Input::prompt:
+    case Option::Input::prompts:
+      return take(planned_prompts(files), start.prompts);
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+void read_inputs(const ModelJob& job, Method& method, Start& start) {
+  const auto parameters = std::as_const(method).parameters();
+  for (const auto& option : job.method.options.options().all()) {
+    if (!option.names_results()) continue;
+    const auto& files = files_of(job, option.key);
+    if (option.input == Option::Input::results)
+      for (const auto& file : files) start.results[option.key].push_back({file.name, read_tensors(file)});
+    else if (option.input != Option::Input::first_values)
+      for (const auto& file : files) start.prompts[option.key].emplace_back(file.name, read_prompt(file));
+  }
+  for (const auto* parameter : parameters) {
+    const auto from = first_value(job, *parameter, has_prompt(parameters));
+    if (!from.file) continue;
+    start.given.emplace(parameter->name,
+                        from.is_prompt ? read_prompt(*from.file) : read_tensor(*from.file, *parameter));
+  }
+}
+
+void plan_inputs(const ModelJob& job, Method& method, Start start) {
+  const auto parameters = std::as_const(method).parameters();
+  said_at(origin_of(job, "attention_from"), [&] { check_attention_files(job, parameters); });
+  bool all_known = true;
+  for (const auto& option : job.method.options.options().all())
+    all_known &= said_at(origin_of(job, option.key), [&] { return plan_input(job, option, start); });
+  for (const auto* parameter : parameters) {
+    if (const auto from = first_value(job, *parameter, has_prompt(parameters)); from.file)
+      said_at(origin_of(job, from.key),
+              [&] { return from.is_prompt ? check_prompt(*from.file, *parameter) : check_tensor(from, *parameter); });
+    else if (parameter->initial)
+      parameter->initial(start, *parameter);
+    start.given.emplace(parameter->name, outline_of(parameter->shape));
+  }
+  if (!all_known) return;
+  // What is left are the values that are kept and not trained.
+  for (const auto& option : job.method.options.options().all())
+    if (option.input != Option::Input::first_values && !files_of(job, option.key).empty())
+      return said_at(origin_of(job, option.key), [&] { method.initialise(start); });
+}
+
+}  // namespace atp

@@ -1,0 +1,89 @@
+#include "recipe/faults.h"
+
+#include <algorithm>
+
+#include "recipe/plugin_choice.h"
+#include "recipe/words.h"
+
+namespace atp {
+
+namespace {
+
+constexpr const char* released = "attempt-b5121e5";
+constexpr const char* key = "compat";
+
+std::vector<std::string> names_of(const std::vector<ReleasedFault>& faults) {
+  std::vector<std::string> names;
+  for (const auto& fault : faults) names.emplace_back(fault.name);
+  return names;
+}
+
+void collect(const Params& params, std::vector<std::string>& names) {
+  if (!params.options().find(key) || !params.has(key)) return;
+  for (const auto& name : params.value(key).items())
+    if (!contains(names, name.text())) names.push_back(name.text());
+}
+
+}  // namespace
+
+const std::vector<ReleasedFault>& released_faults() {
+  static const std::vector<ReleasedFault> faults{
+      {"attention_rate", "a learning rate of the attention's own is never applied"},
+      {"attention_norm", "the attention's layer norm is not trained"},
+      {"padding_in_pool", "the max-pool over a source that is shorter than the longest sees the padding's embedding"},
+      {"constant_weights", "no_attention weighs sources and target 1/(t+1) each, in place of 1/t for the sources"},
+      {"temperature", "the softmax's temperature is 2087 at every width"},
+      {"vocabulary", "the logits end at row 32,100 of the vocabulary"},
+      {"micro_batch_means", "an accumulated update's loss is the mean of its micro-batches' means"},
+      {"stsb_rounding", "STS-B's labels are rounded to 0.1 in place of 0.2"},
+      {"adamw", "where the attention has a rate of its own, AdamW has epsilon 1e-6 and no weight decay"}};
+  return faults;
+}
+
+std::vector<std::string> wanted_faults(const Value& said, Problems& problems) {
+  const auto known = names_of(released_faults());
+  if (said.is_text() && said.text() == released) return known;
+  const std::string expected =
+      std::string(", expected ") + released + " (all faults of the released code), or a list of: " + joined(known);
+  if (!said.is_list()) {
+    problems.add(said.origin, "'compat': found " + found_text(said) + expected);
+    return {};
+  }
+  std::vector<std::string> wanted;
+  for (const auto& one : said.items()) {
+    if (!one.is_text() || !contains(known, one.text()))
+      problems.add(one.origin, "'compat': found " + found_text(one) + expected +
+                                   (one.is_text() ? did_you_mean(one.text(), known) : ""));
+    else
+      wanted.push_back(one.text());
+  }
+  return wanted;
+}
+
+Options without_faults(const Options& table) { return table.find(key) ? without(table, {key}) : table; }
+
+Params with_faults(const Params& params, const Options& table, const std::vector<std::string>& wanted) {
+  const Option* option = table.find(key);
+  if (!option) return params;
+  Value names = Value::list();
+  for (const auto& name : wanted)
+    if (contains(option->choices, name)) names.push_back(Value(name));
+  Options known = params.options();
+  if (!known.find(key)) known.add(*option);
+  Value values = params.values();
+  if (!names.items().empty()) values.set(key, std::move(names));
+  return Params(std::move(known), std::move(values), params.where());
+}
+
+std::vector<std::string> faults_in(const Step& step) {
+  std::vector<std::string> names;
+  collect(step.settings, names);
+  collect(step.backbone.options, names);
+  if (step.method) collect(step.method->options, names);
+  if (step.combiner) collect(step.combiner->options, names);
+  for (const auto& task : step.tasks) collect(task.options, names);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace atp

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "recipe/recipe.h"
+
+// `compat: attempt-b5121e5`: which faults of the authors' released code (AkariAsai/ATTEMPT, that commit) a recipe wants
+// back, so that what each costs can be measured. A plugin, and the train step's own table, say with `faults({…})` which
+// they can reproduce; the recipe says at its top which it wants, and each gets those of them that it knows.
+namespace atp {
+
+struct ReleasedFault {
+  const char* name;
+  const char* what;
+};
+const std::vector<ReleasedFault>& released_faults();
+
+// The names that a recipe's `compat` stands for: all of them, or a list. A name that is none is a problem.
+std::vector<std::string> wanted_faults(const Value& said, Problems& problems);
+
+// The table without what the recipe alone says.
+Options without_faults(const Options& table);
+// The same values, and `compat` with those of the wanted faults that `table`, the plugin's whole one, knows.
+Params with_faults(const Params& params, const Options& table, const std::vector<std::string>& wanted);
+
+// Those that a step's plugins and settings reproduce.
+std::vector<std::string> faults_in(const Step& step);
+
+}  // namespace atp
