@@ -8,7 +8,7 @@ namespace atp::glue {
 TextTask cola();
 TextTask sst2();
 TextTask mrpc();
-TextTask stsb();
+TextTask stsb(const Params& params);
 TextTask qqp();
 TextTask mnli();
 TextTask qnli();

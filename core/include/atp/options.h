@@ -70,6 +70,10 @@ ATP_EXPORT Option list(std::string key, Value fallback = {});
 ATP_EXPORT Option map(std::string key, Value fallback = {});
 ATP_EXPORT Option any(std::string key, Value fallback = {});
 
+// Which faults of the released ATTEMPT code a plugin can reproduce (METHODS; `atp help compat`). A recipe says at its
+// top which it wants; Params::has_fault tells.
+ATP_EXPORT Option faults(std::vector<std::string> names);
+
 class Params;
 
 // A table of options. Two tables can be joined; a key that both hold is a bug of the second and throws
@@ -110,6 +114,8 @@ class ATP_EXPORT Params {
   std::optional<double> optional_number(const std::string& key) const;
   std::optional<std::int64_t> optional_integer(const std::string& key) const;
   std::optional<std::string> optional_text(const std::string& key) const;
+
+  bool has_fault(const std::string& name) const;  // of those that the table lists with `faults`
 
   Origin origin(const std::string& key) const;  // the key's value where said, else the map
   const Origin& where() const { return where_; }

@@ -86,10 +86,14 @@ struct TrainSettings {
   std::int64_t warmup_updates = 0;
   std::int64_t batch_size = 32;
   std::int64_t accumulation = 1;
-  double clip = 1.0;        // 0: none
-  std::int64_t epochs = 0;  // one of epochs and updates is positive
+  double epsilon = 1e-8;           // AdamW's
+  double clip = 1.0;               // 0: none
+  bool micro_batch_means = false;  // the released code's: a mean of micro-batches' means, not over all target tokens
+  std::int64_t epochs = 0;         // one of epochs and updates is positive
   std::int64_t updates = 0;
-  std::string order = "shuffled";          // shuffled | by_length | file
+  std::string order = "shuffled";         // shuffled | by_length | file
+  std::string sampling = "proportional";  // of a mixture's tasks: proportional | equal | temperature
+  double sampling_temperature = 10;
   std::int64_t evaluate_every = 0;         // updates; 0: every epoch
   std::int64_t patience = 0;               // evaluations without a better score before stopping; 0: never
   std::int64_t checkpoint_every = 0;       // updates between resumable states; 0: at evaluations and about every minute

@@ -67,6 +67,14 @@ TrainSettings train_settings(const Step& step) {
   settings.updates = step_integer(step, "updates", 0);
   settings.epochs = settings.updates > 0 ? 0 : step_integer(step, "epochs", 0);
   settings.order = text(step, "order", settings.order);
+  if (settings.learning_rates.contains("attention") && step.settings.has_fault("adamw")) {
+    settings.epsilon = 1e-6;
+    settings.weight_decay = 0;
+  }
+  if (step.settings.has_fault("attention_rate")) settings.learning_rates.erase("attention");
+  settings.micro_batch_means = step.settings.has_fault("micro_batch_means");
+  settings.sampling = text(step, "sampling", settings.sampling);
+  settings.sampling_temperature = number(step, "sampling_temperature", settings.sampling_temperature);
   settings.evaluate_every = step_integer(step, "evaluate_every", 0);
   settings.patience = step_integer(step, "patience", 0);
   settings.checkpoint_every = step_integer(step, "checkpoint_every", 0);

@@ -5,6 +5,8 @@
 #include <ctime>
 #include <fstream>
 
+#include "recipe/faults.h"
+
 namespace atp {
 
 namespace {
@@ -115,6 +117,10 @@ Value result_record(const Work& work, const StepResult& result, const std::vecto
   record.set("trained_parameters", result.trained.parameters);
   record.set("trained_parameters_per_task", result.trained.parameters_per_task);
   record.set("backbone_parameters", result.trained.backbone_parameters);
+  if (const auto faults = faults_in(work.step); !faults.empty()) {
+    Value& names = record.set("compat", Value::list());
+    for (const auto& fault : faults) names.push_back(fault);
+  }
   std::int64_t examples = 0, truncated = 0;
   for (const auto& used : splits) {
     if (trains && used.split != "train") continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "recipe/plugin_choice.h"
+#include "recipe/table_check.h"
 #include "recipe/words.h"
 
 namespace atp {
@@ -40,34 +41,37 @@ const std::vector<ReleasedFault>& released_faults() {
   return faults;
 }
 
-std::vector<std::string> wanted_faults(const Value& said, Problems& problems) {
+Value wanted_faults(const Value& said, Problems& problems) {
   const auto known = names_of(released_faults());
-  if (said.is_text() && said.text() == released) return known;
   const std::string expected =
       std::string(", expected ") + released + " (all faults of the released code), or a list of: " + joined(known);
-  if (!said.is_list()) {
+  Value wanted = Value::list();
+  wanted.origin = said.origin;
+  if (said.is_text() && said.text() == released) {
+    for (const auto& name : known) wanted.push_back(Value(name));
+  } else if (!said.is_list()) {
     problems.add(said.origin, "'compat': found " + found_text(said) + expected);
-    return {};
-  }
-  std::vector<std::string> wanted;
-  for (const auto& one : said.items()) {
-    if (!one.is_text() || !contains(known, one.text()))
-      problems.add(one.origin, "'compat': found " + found_text(one) + expected +
-                                   (one.is_text() ? did_you_mean(one.text(), known) : ""));
-    else
-      wanted.push_back(one.text());
+  } else {
+    for (const auto& one : said.items()) {
+      if (one.is_text() && contains(known, one.text()))
+        wanted.push_back(one);
+      else
+        problems.add(one.origin, "'compat': found " + found_text(one) + expected +
+                                     (one.is_text() ? did_you_mean(one.text(), known) : ""));
+    }
   }
   return wanted;
 }
 
 Options without_faults(const Options& table) { return table.find(key) ? without(table, {key}) : table; }
 
-Params with_faults(const Params& params, const Options& table, const std::vector<std::string>& wanted) {
+Params with_faults(const Params& params, const Options& table, const Value& wanted) {
   const Option* option = table.find(key);
   if (!option) return params;
   Value names = Value::list();
-  for (const auto& name : wanted)
-    if (contains(option->choices, name)) names.push_back(Value(name));
+  names.origin = wanted.origin;
+  for (const auto& name : wanted.items())
+    if (contains(option->choices, name.text())) names.push_back(name);
   Options known = params.options();
   if (!known.find(key)) known.add(*option);
   Value values = params.values();

@@ -16,13 +16,14 @@ struct ReleasedFault {
 };
 const std::vector<ReleasedFault>& released_faults();
 
-// The names that a recipe's `compat` stands for: all of them, or a list. A name that is none is a problem.
-std::vector<std::string> wanted_faults(const Value& said, Problems& problems);
+// The names that a recipe's `compat` stands for, as a list: all of them, or those that it lists. A name that is none is
+// a problem.
+Value wanted_faults(const Value& said, Problems& problems);
 
 // The table without what the recipe alone says.
 Options without_faults(const Options& table);
 // The same values, and `compat` with those of the wanted faults that `table`, the plugin's whole one, knows.
-Params with_faults(const Params& params, const Options& table, const std::vector<std::string>& wanted);
+Params with_faults(const Params& params, const Options& table, const Value& wanted);
 
 // Those that a step's plugins and settings reproduce.
 std::vector<std::string> faults_in(const Step& step);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "recipe/faults.h"
 #include "recipe/recipe.h"
 
 // What a recipe says where it names a plugin: a method, a combiner, a backbone, a task.
@@ -15,6 +16,8 @@ struct NamedPlugin {
   std::string name;
   Value options;  // of {name, options}; null where only a name was said
   Origin origin;
+
+  Options table() const { return without_faults(entry->options); }  // what may be said of it
 };
 
 // The entry of a name, or a problem with the nearest name, or with why its library cannot be loaded.

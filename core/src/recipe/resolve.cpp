@@ -3,6 +3,7 @@
 
 #include "data/data_files.h"
 #include "recipe/change.h"
+#include "recipe/faults.h"
 #include "recipe/resolver.h"
 #include "recipe/words.h"
 
@@ -90,6 +91,7 @@ Resolver::Resolver(const Trial& trial, Catalogue& catalogue, Problems& problems)
     known.erase(key);
   }
   top_ = check_table(recipe_options(), known, recipe.origin, problems);
+  if (top_.has("compat")) faults_ = wanted_faults(top_.value("compat"), problems);
   if (top_.has("train")) train_defaults_ = top_.value("train");
   data_ = top_.has("data") ? top_.value("data") : Value::map();
   check_table(data_options(), data_, data_.origin, problems);  // each step's own are checked again with its changes
@@ -185,7 +187,7 @@ void Resolver::read_backbone() {
     merge(options, plugin->options);
   else if (!plugin->options.is_null())
     problems_.add(plugin->options.origin, "'options': found " + found_text(plugin->options) + ", expected a map");
-  const Options& known = plugin->entry->options;
+  const Options known = plugin->table();
   std::vector<std::string> words = backbone_options().keys();
   for (const auto& word : known.keys()) words.push_back(word);
   shared_.read(options, words);
@@ -269,6 +271,22 @@ Params Resolver::settings(const Layers& layers, const Options& table, const Orig
   return check_table(table, said, where, problems_);
 }
 
+// Each plugin, and a train step's own settings, get those of the wanted faults that they know.
+void Resolver::add_faults(Step& step) const {
+  const auto add = [&](const char* kind, Choice& choice) {
+    if (const auto* entry = choice.name.empty() ? nullptr : catalogue_.find(kind, choice.name))
+      choice.options = with_faults(choice.options, entry->options, faults_);
+  };
+  if (step.verb == "train") step.settings = with_faults(step.settings, verb_options("train"), faults_);
+  add("backbone", step.backbone);
+  if (step.method) add("method", *step.method);
+  if (step.combiner) add("combiner", *step.combiner);
+  for (auto& task : step.tasks) {
+    const auto* entry = task.in_place ? nullptr : catalogue_.find("task", task.name);
+    if (entry) task.options = with_faults(task.options, entry->options, faults_);
+  }
+}
+
 std::vector<Step> Resolver::steps() {
   for (auto& step : declared_)
     if (step.verb == "train" && !step.is_broken) train(step);
@@ -287,7 +305,7 @@ std::vector<Step> Resolver::steps() {
   const bool has_train =
       std::any_of(declared_.begin(), declared_.end(), [](const auto& s) { return s.verb == "train"; });
   if (!has_train) {
-    const Options known = without(verb_options("train"), {"each", "tasks", "task", "method"});
+    const Options known = without(verb_options("train"), {"each", "tasks", "task", "method", "compat"});
     shared_.read(train_defaults_, train_keys());
     check_table(known, kept_keys(train_defaults_, known), train_defaults_.origin, problems_);
   }
@@ -295,7 +313,10 @@ std::vector<Step> Resolver::steps() {
   std::vector<Step> all;
   for (auto& step : declared_)
     for (auto& result : step.results) all.push_back(result);
-  for (auto& step : all) write_out(step);
+  for (auto& step : all) {
+    add_faults(step);
+    write_out(step);
+  }
   return in_order(std::move(all), problems_);
 }
 

@@ -87,6 +87,7 @@ class Resolver {
   // A step with the recipe's backbone and data, changed by what the step says for itself.
   Step new_step(const DeclaredStep& declared, const std::string& item, const Layers& layers,
                 const Step* base = nullptr);
+  void add_faults(Step& step) const;
   void write_out(Step& step) const;
 
   const Trial& trial_;
@@ -97,6 +98,7 @@ class Resolver {
   Value data_;           // as said
   Value backbone_keys_;  // the core's keys, as said
   Choice backbone_;
+  Value faults_ = Value::list();  // that the recipe wants back
   std::deque<DeclaredStep> declared_;
   SharedKeys shared_;
   References references_;

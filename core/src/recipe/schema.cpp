@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "recipe/faults.h"
 #include "recipe/recipe.h"
 #include "recipe/words.h"
 
@@ -168,7 +169,7 @@ Value result_schema() {
 // The keys of a train step: the core's and, as one union, those of every method and combiner. What a key means for a
 // method that has it is in `allOf`.
 Value train_schema(const Offers& offers, bool is_item) {
-  Value properties = properties_of(verb_options("train"));
+  Value properties = properties_of(without_faults(verb_options("train")));
   const Value from_data = properties_of(data_options()), from_backbone = properties_of(backbone_options());
   for (const auto& key : step_overrides("train")) {
     const Value* schema = from_data.find(key) ? from_data.find(key) : from_backbone.find(key);
@@ -177,10 +178,12 @@ Value train_schema(const Offers& offers, bool is_item) {
     properties.set(key, std::move(copy));
   }
   for (const char* kind : {"method", "combiner"})
-    for (const auto& entry : offers.of(kind))
-      for (const auto& option : entry.options.all())
+    for (const auto& entry : offers.of(kind)) {
+      const Options table = without_faults(entry.options);
+      for (const auto& option : table.all())
         if (!properties.find(option.key))
           properties.set(option.key, option.names_results() ? reference("result") : Value::map());
+    }
   properties.set("method", reference("method"));
   properties.set("combiner", reference("combiner"));
   properties.set("task", reference("task"));
@@ -197,7 +200,7 @@ Value train_schema(const Offers& offers, bool is_item) {
   Value all = Value::list();
   for (const char* kind : {"method", "combiner"}) {
     const Value more = conditions(offers.of(kind), kind, [](const Registry::Entry& entry) {
-      Value own = properties_of(entry.options);
+      Value own = properties_of(without_faults(entry.options));
       own.erase("combiner");
       for (const auto& option : entry.options.all())
         if (option.names_results()) own.erase(option.key);
@@ -236,7 +239,7 @@ Value backbone_schema(const Offers& offers) {
     for (const auto& option : entry.options.all()) properties.set(option.key, Value::map());
   Value map = closed(std::move(properties));
   const Value all = conditions(offers.of("backbone"), "name", [](const Registry::Entry& entry) {
-    Value own = properties_of(entry.options);
+    Value own = properties_of(without_faults(entry.options));
     own.set("options", closed(properties_of(entry.options)));
     return own;
   });

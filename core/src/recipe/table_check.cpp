@@ -34,7 +34,7 @@ void mark(Value& value, const std::string& whose) {
 }  // namespace
 
 std::string unknown_key(const std::string& key, const std::vector<std::string>& known) {
-  if (contains(planned_keys(), key)) return "'" + key + "' is planned, but not there yet";
+  if (key == "compat") return "'compat' is said once, at the top of the recipe";
   const std::string nearest = did_you_mean(key, known);
   if (known.empty()) return "unknown key '" + key + "'; no options are known here";
   return "unknown key '" + key + "'" + (nearest.empty() ? "; expected one of: " + joined(known) : nearest);

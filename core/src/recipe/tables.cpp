@@ -16,6 +16,8 @@ const Options& recipe_options() {
       map("train").help("defaults of every train step"),
       map("steps").required().help("step name → {verb: {…}}"),
       map("sweep").help("axes; the trials are their product"),
+      any("compat").help(
+          "faults of the authors' released code to reproduce: attempt-b5121e5 for all, or a list of them"),
       path("extends").help("the recipe that this one starts from"),
       list("plugins").help("plugin libraries to load beside those on the search path").not_in_hash(),
   };
@@ -95,6 +97,14 @@ Options train_options() {
       integer("epochs", 5).at_least(1).help("passes over the training split"),
       integer("updates").at_least(1).help("in place of epochs"),
       text("order", "shuffled").one_of({"shuffled", "by_length", "file"}).help("of the training examples"),
+      text("sampling", "proportional")
+          .one_of({"proportional", "equal", "temperature"})
+          .help(
+              "of a mixture's tasks, in an epoch of as many examples as they have: each example once, as many of each "
+              "task, or in between"),
+      number("sampling_temperature", 10.0)
+          .at_least(1)
+          .help("with sampling: temperature; a task's share is its number of examples to the power of 1 over this"),
       number("dropout").at_least(0).below(1).help("the checkpoint's where not given"),
       integer("evaluate_every").at_least(1).unit("updates").help("validation; after every epoch where not given"),
       integer("patience").at_least(1).unit("evaluations").help("without a better score before training stops"),
@@ -104,6 +114,7 @@ Options train_options() {
           .help("between resumable states; about every minute where not given")
           .not_in_hash(),
       integer("evaluation_batch_size").at_least(1).unit("examples").help("batch_size where not given"),
+      faults({"attention_rate", "micro_batch_means", "adamw"}),
   };
 }
 
@@ -171,11 +182,6 @@ const std::vector<std::string>& verbs() {
 
 const std::vector<std::string>& planned_verbs() {
   static const std::vector<std::string> names{"analyse", "export"};
-  return names;
-}
-
-const std::vector<std::string>& planned_keys() {
-  static const std::vector<std::string> names{"compat"};
   return names;
 }
 

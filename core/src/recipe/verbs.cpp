@@ -16,7 +16,7 @@ const std::vector<std::string>& train_structure() {
 
 // The verb's options that are numbers and words, not other plugins, tasks or steps.
 Options plain_options(const std::string& verb) {
-  return without(verb_options(verb), {"each", "tasks", "task", "method", "combiner", "of"});
+  return without(verb_options(verb), {"each", "tasks", "task", "method", "combiner", "of", "compat"});
 }
 
 void check_rates(const Params& settings, Problems& problems) {
@@ -202,24 +202,23 @@ std::optional<NamedPlugin> Resolver::plugin(const std::string& kind, const Layer
   }
   if (named && named->options.is_map()) {
     for (const auto& [key, value] : named->options.members())
-      if (!named->entry->options.find(key))
-        problems_.add(value.key_origin,
-                      kind + " '" + named->name + "': " + unknown_key(key, named->entry->options.keys()));
+      if (!named->table().find(key))
+        problems_.add(value.key_origin, kind + " '" + named->name + "': " + unknown_key(key, named->table().keys()));
   }
   return named;
 }
 
 std::vector<std::string> Resolver::train_keys() {
-  auto words = without(verb_options("train"), {"each", "tasks", "task", "combiner"}).keys();
+  auto words = without(verb_options("train"), {"each", "tasks", "task", "combiner", "compat"}).keys();
   for (const auto& key : step_overrides("train")) words.push_back(key);
   return words;
 }
 
 void Resolver::check_keys(const Layers& layers, const NamedPlugin& method, const NamedPlugin* combiner) {
   std::vector<std::string> words = train_keys();
-  for (const auto& option : method.entry->options.all()) words.push_back(option.key);
+  for (const auto& key : method.table().keys()) words.push_back(key);
   if (combiner)
-    for (const auto& option : combiner->entry->options.all()) words.push_back(option.key);
+    for (const auto& key : combiner->table().keys()) words.push_back(key);
   for (const Value* layer : layers) shared_.read(*layer, words, method.name);
 }
 
@@ -227,7 +226,7 @@ void Resolver::check_ambiguous(const Layers& layers, const NamedPlugin& method, 
   for (const Value* layer : layers) {
     if (!layer->is_map()) continue;
     for (const auto& [key, value] : layer->members()) {
-      const bool in_both = method.entry->options.find(key) && combiner.entry->options.find(key);
+      const bool in_both = method.table().find(key) && combiner.table().find(key);
       if (in_both && !verb_options("train").find(key))
         problems_.add(value.key_origin, "'" + key + "' is an option of method '" + method.name + "' and of combiner '" +
                                             combiner.name + "'; say it in 'options' of one of them");
@@ -253,14 +252,14 @@ bool Resolver::train_result(const DeclaredStep& declared, const Item& item, Step
   // Weakest first: `train:`, the plugin's own map, the step, the item.
   const auto options_of = [&](const NamedPlugin& plugin) -> Choice {
     const Layers weighed{&train_defaults_, &plugin.options, &declared.body, &item.layer};
-    return {plugin.name, settings(weighed, plugin.entry->options, where), plugin.origin};
+    return {plugin.name, settings(weighed, plugin.table(), where), plugin.origin};
   };
   if (method) step.method = options_of(*method);
   if (combiner) {
-    const Options own = without(combiner->entry->options, verb_options("train").keys());
+    const Options own = without(combiner->table(), verb_options("train").keys());
     Choice choice = options_of(*combiner);
-    if (own.all().size() < combiner->entry->options.all().size())  // the verb's keys are not the combiner's
-      choice.options = settings({&combiner->options}, combiner->entry->options, where);
+    if (own.all().size() < combiner->table().all().size())  // the verb's keys are not the combiner's
+      choice.options = settings({&combiner->options}, combiner->table(), where);
     step.combiner = std::move(choice);
     check_ambiguous(layers, *method, *combiner);
   }

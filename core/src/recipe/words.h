@@ -9,7 +9,6 @@
 namespace atp {
 
 const std::vector<std::string>& planned_verbs();  // refused with a word of their own: not there yet
-const std::vector<std::string>& planned_keys();
 // What many methods take, for messages; what a method takes, its table says (Option::names_results).
 const std::vector<std::string>& usual_inputs();
 

@@ -8,6 +8,7 @@
 
 #include "atp/words.h"
 #include "io/durable_file.h"
+#include "recipe/faults.h"
 
 namespace atp {
 
@@ -182,9 +183,30 @@ std::string weights_note(const Plan& plan, const ReportWork& report) {
                 : "";
 }
 
+// Which results reproduce faults of the released code, by their trials where not all do.
+std::string faults_note(const Plan& plan, const ReportWork& report) {
+  std::map<std::string, std::vector<std::string>> trials;  // by the faults
+  for (const auto& [trial, step] : report.results) {
+    const Work& work = plan.works[step.work];
+    auto faults = faults_in(work.step);
+    for (const auto& fault : faults_in(plan.works[work.model].step))
+      if (!std::count(faults.begin(), faults.end(), fault)) faults.push_back(fault);
+    auto& named = trials[joined(faults, ", ")];
+    const std::string name = plan.trials[trial].name();
+    if (!std::count(named.begin(), named.end(), name)) named.push_back(name);
+  }
+  std::string note;
+  for (const auto& [faults, names] : trials) {
+    if (faults.empty()) continue;
+    const std::string whose = trials.size() == 1 ? "all results" : joined(names, "; ");
+    note += "\n- " + whose + ": " + faults;
+  }
+  return note.empty() ? "" : "\nWith faults of the released code (compat: attempt-b5121e5):\n" + note + "\n";
+}
+
 std::string report_markdown(const Plan& plan, const ReportWork& report, const Table& table) {
   std::string title = plan.name + ": " + report.step.name;
-  return markdown(table, title) + weights_note(plan, report);
+  return markdown(table, title) + faults_note(plan, report) + weights_note(plan, report);
 }
 
 bool says(const std::string& path, const std::string& text) {

@@ -143,6 +143,9 @@ Option text(std::string key, Value fallback) { return make(Option::Type::text, s
 Option path(std::string key, Value fallback) { return make(Option::Type::path, std::move(key), std::move(fallback)); }
 Option list(std::string key, Value fallback) { return make(Option::Type::list, std::move(key), std::move(fallback)); }
 Option map(std::string key, Value fallback) { return make(Option::Type::map, std::move(key), std::move(fallback)); }
+Option faults(std::vector<std::string> names) {
+  return list("compat").one_of(std::move(names)).help("faults of the released code; said at the top of the recipe");
+}
 Option any(std::string key, Value fallback) { return make(Option::Type::any, std::move(key), std::move(fallback)); }
 
 Options::Options(std::initializer_list<Option> options) {
@@ -244,6 +247,15 @@ std::optional<std::string> Params::optional_text(const std::string& key) const {
 Origin Params::origin(const std::string& key) const {
   const auto* value = look_up(options_, values_, key);
   return value && value->origin.known() ? value->origin : where_;
+}
+
+bool Params::has_fault(const std::string& name) const {
+  const Option* option = options_.find("compat");
+  if (!option || std::find(option->choices.begin(), option->choices.end(), name) == option->choices.end())
+    throw std::logic_error("fault '" + name + "' is not listed in the table of options");
+  const Value* faults = values_.find("compat");
+  return faults && std::any_of(faults->items().begin(), faults->items().end(),
+                               [&](const Value& one) { return one.text() == name; });
 }
 
 }  // namespace atp

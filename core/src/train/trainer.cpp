@@ -42,13 +42,15 @@ Trainer::Trainer(const Model& model, std::vector<SplitData> train, const TrainSe
     : model_(model),
       settings_(settings),
       seed_(seed),
-      batches_(std::move(train), settings.order, settings.batch_size, seed),
+      batches_(std::move(train), settings.order, settings.batch_size, seed,
+               {.by = settings.sampling, .temperature = settings.sampling_temperature}),
       updates_(updates_of(settings, batches_.per_epoch())),
       schedule_(updates_, settings.warmup_updates),
       parameters_(model.method->parameters()),
       optimiser_(parameters_, {.learning_rate = settings.learning_rate,
                                .learning_rates = settings.learning_rates,
-                               .weight_decay = settings.weight_decay}) {
+                               .weight_decay = settings.weight_decay,
+                               .epsilon = settings.epsilon}) {
   if (settings.accumulation < 1) throw RecipeError("accumulation is below 1");
 }
 
@@ -98,7 +100,11 @@ Pass Trainer::pass(std::int64_t micro) const {
 }
 
 at::Tensor Trainer::reduce(const Losses& losses) {
-  const auto part = losses.sums.sum().div(static_cast<double>(tokens_));
+  const auto all = settings_.micro_batch_means
+                       ? std::accumulate(losses.tokens.begin(), losses.tokens.end(), std::int64_t{0}) *
+                             static_cast<std::int64_t>(micro_batches_.size())
+                       : tokens_;
+  const auto part = losses.sums.sum().div(static_cast<double>(all));
   loss_ = loss_.defined() ? loss_.add(part.detach()) : part.detach();
   return part;
 }

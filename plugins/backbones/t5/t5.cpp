@@ -6,6 +6,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/linear.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace atp::t5 {
@@ -25,17 +26,17 @@ BackboneShape shape_of(const Config& config) {
 
 }  // namespace
 
-T5::T5(const BackboneRequest& request) : T5(load(request)) {}
+T5::T5(const BackboneRequest& request, std::int64_t logits) : T5(load(request), logits) {}
 
-T5::T5(Loaded loaded)
+T5::T5(Loaded loaded, std::int64_t logits)
     : config_(loaded.config),
       weights_(std::move(loaded.weights)),
       shape_(shape_of(config_)),
       encoder_(Builder{config_, weights_, sites_}),
       decoder_(Builder{config_, weights_, sites_}),
       head_(weights_[config_.has_own_head ? "lm_head.weight" : "shared.weight"]),
-      head_site_(sites_.add(
-          {"lm_head", Site::Kind::linear, true, config_.decoder_layers, config_.width, config_.vocabulary})) {}
+      logits_(logits > 0 ? std::min(logits, config_.vocabulary) : config_.vocabulary),
+      head_site_(sites_.add({"lm_head", Site::Kind::linear, true, config_.decoder_layers, config_.width, logits_})) {}
 
 at::Tensor T5::embed(const at::Tensor& ids) const { return at::embedding(weights_["shared.weight"], ids); }
 
@@ -49,9 +50,10 @@ Encoded T5::encode(const Embedded& input, const Pass& pass) const {
 at::Tensor T5::head(const at::Tensor& states, const Run& run) const {
   const at::Tensor scaled =
       config_.scales_output ? states * std::pow(static_cast<double>(config_.width), -0.5) : states;
-  if (!run.is_attached(head_site_)) return at::linear(scaled, head_);
+  const at::Tensor rows = head_.narrow(0, 0, logits_);
+  if (!run.is_attached(head_site_)) return at::linear(scaled, rows);
   const at::Tensor input = run.before(head_site_, scaled);
-  return run.after(head_site_, input, at::linear(input, head_));
+  return run.after(head_site_, input, at::linear(input, rows));
 }
 
 at::Tensor T5::logits(const Encoded& encoded, const at::Tensor& labels, const Pass& pass) const {

@@ -11,7 +11,8 @@ namespace atp::t5 {
 // embed → encode → logits or generate; embed's and the decoder's tokens share one embedding.
 class T5 final : public Backbone {
  public:
-  explicit T5(const BackboneRequest& request);
+  // `logits`: how many rows of the head count; 0: all.
+  explicit T5(const BackboneRequest& request, std::int64_t logits = 0);
 
   const BackboneShape& shape() const override { return shape_; }
   at::Tensor embed(const at::Tensor& ids) const override;
@@ -23,7 +24,7 @@ class T5 final : public Backbone {
   std::vector<Site> sites() const override { return sites_.all(); }
 
  private:
-  explicit T5(Loaded loaded);
+  T5(Loaded loaded, std::int64_t logits);
   at::Tensor head(const at::Tensor& states, const Run& run) const;  // [B, U, d] → [B, U, V]
 
   Config config_;
@@ -32,7 +33,8 @@ class T5 final : public Backbone {
   SiteTable sites_;  // the modules below put their places into it
   Encoder encoder_;
   Decoder decoder_;
-  at::Tensor head_;  // [V, d]
+  at::Tensor head_;      // [V, d]
+  std::int64_t logits_;  // rows of it that count
   int head_site_;
 };
 

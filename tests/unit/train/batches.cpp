@@ -101,3 +101,37 @@ TEST_CASE("nothing to train on, an unknown order") {
                  "task 'none' has no example"));
   CHECK(contains(message_of([] { atp::Batches(mixture(), "sorted", 4, 0); }), "expected shuffled, by_length or file"));
 }
+
+TEST_CASE(
+    "sampling: shares of the tasks; each goes through all its rows before one comes again; a position is two numbers") {
+  // 23 and 8 examples, 31 an epoch.
+  const auto counts = [](const std::string& by, double temperature, const std::string& order = "shuffled") {
+    atp::Batches batches(mixture(), order, 4, 7, {.by = by, .temperature = temperature});
+    CHECK(batches.examples() == 31);
+    std::map<std::int64_t, std::int64_t> seen;
+    for (const auto& [split, row] : examples_of(epoch_of(batches, 0))) ++seen[split];
+    return seen;
+  };
+  using Counts = std::map<std::int64_t, std::int64_t>;
+  CHECK((counts("proportional", 10) == Counts{{0, 23}, {1, 8}}));
+  CHECK((counts("equal", 10) == Counts{{0, 16}, {1, 15}}));
+  CHECK((counts("temperature", 1) == Counts{{0, 23}, {1, 8}}));
+  CHECK((counts("temperature", 2) == Counts{{0, 19}, {1, 12}}));  // √23 : √8, so 19.4998 and 11.5002
+  CHECK((counts("temperature", 1e9) == Counts{{0, 16}, {1, 15}}));
+  CHECK((counts("equal", 10, "file") == Counts{{0, 16}, {1, 15}}));
+  CHECK((counts("equal", 10, "by_length") == Counts{{0, 16}, {1, 15}}));
+
+  atp::Batches batches(mixture(), "shuffled", 4, 7, {.by = "equal"}),
+      again(mixture(), "shuffled", 4, 7, {.by = "equal"});
+  std::map<std::pair<std::int64_t, std::int64_t>, int> seen;
+  for (std::int64_t epoch = 0; epoch < 23; ++epoch)  // 23 · 16 = 16 times the first task's rows
+    for (const auto& example : examples_of(epoch_of(batches, epoch))) ++seen[example];
+  for (const auto& [example, times] : seen) {
+    CAPTURE(example.first);
+    CAPTURE(example.second);
+    if (example.first == 0) CHECK(times == 16);
+    if (example.first == 1) CHECK((times == 43 || times == 44));  // 23 · 15 / 8 = 43.1
+  }
+  CHECK(again.update(5, 3) == batches.update(5, 3));
+  CHECK_THROWS_AS(atp::Batches(mixture(), "shuffled", 4, 7, {.by = "often"}), atp::RecipeError);
+}

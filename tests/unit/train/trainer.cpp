@@ -71,6 +71,81 @@ TEST_CASE("accumulation changes nothing: an update's loss is the mean over all i
   }
 }
 
+namespace {
+
+// Trains one prompt, as prompt tuning does, towards zero beside the cross-entropy.
+class Penalised final : public atp::Method {
+ public:
+  Penalised() : prompt_(parameter("prompt", {3, SmallBackbone::width}, "prompt", atp::initial::normal(1))) {}
+  atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
+    const atp::Embedded text{.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
+    return atp::prepend(prompt_.value.expand({batch.size(), -1, -1}), text);
+  }
+  at::Tensor extra_loss(const atp::Batch& batch, const atp::Encoded& encoded, const atp::Backbone&,
+                        const atp::Pass&) const override {
+    CHECK(encoded.states.size(0) == batch.size());
+    return is_penalised ? prompt_.value.square().sum().expand({batch.size()}) : at::Tensor();
+  }
+  bool is_penalised = false;
+
+ private:
+  atp::Parameter& prompt_;
+};
+
+// The prompt's gradient in the first update.
+at::Tensor first_gradient(bool is_penalised, std::int64_t accumulation, double* loss = nullptr) {
+  atp::Model model;
+  model.backbone = std::make_shared<SmallBackbone>(request_of({}));
+  const auto method = std::make_shared<Penalised>();
+  method->is_penalised = is_penalised;
+  model.method = method;
+  model.method->initialise(first_values(*model.backbone, {}));
+  auto settings = quick(accumulation);
+  settings.clip = 0;
+  atp::Trainer trainer(model, {made_split("one", 0, 5)}, settings, 11);
+  const auto numbers = trainer.step().numbers;
+  if (loss) *loss = numbers[0].item<double>();
+  return model.method->parameters()[0]->value.grad();
+}
+
+}  // namespace
+
+TEST_CASE("what a method adds to the loss: the mean over the update's examples, however it is cut, and not recorded") {
+  const auto plain = first_gradient(false, 1);
+  atp::Model model;
+  model.backbone = std::make_shared<SmallBackbone>(request_of({}));
+  Penalised method;
+  method.initialise(first_values(*model.backbone, {}));
+  const auto expected = plain + 2 * method.parameters()[0]->value.detach();  // of Σ p², once
+  double without = 0, with = 0;
+  first_gradient(false, 1, &without);
+  CHECK(at::allclose(first_gradient(true, 1, &with), expected, 1e-9, 1e-12));
+  CHECK(at::allclose(first_gradient(true, 2), expected, 1e-9, 1e-12));
+  CHECK(with == without);
+}
+
+TEST_CASE("compat micro_batch_means: the mean of the micro-batches' own means") {
+  std::vector<MemoryRows::Row> rows;  // in the file's order: micro-batches of 2 + 2 and of 2 + 5 target tokens
+  for (const auto& target : {std::vector<std::int32_t>{4, 1}, {5, 1}, {6, 1}, {5, 6, 7, 8, 1}})
+    rows.push_back({{3, 4, 1}, target});
+  auto split = made_split("one", 0, 1);
+  split.rows = std::make_shared<MemoryRows>(rows);
+  const auto loss_of = [&](std::size_t first, std::size_t count, std::int64_t accumulation, bool means) {
+    auto part = split;
+    part.rows = std::make_shared<MemoryRows>(std::vector<MemoryRows::Row>(
+        rows.begin() + static_cast<std::ptrdiff_t>(first), rows.begin() + static_cast<std::ptrdiff_t>(first + count)));
+    auto settings = quick(accumulation);
+    settings.order = "file";
+    settings.batch_size = 4;
+    settings.micro_batch_means = means;
+    const auto model = make_model({});
+    return atp::Trainer(model, {part}, settings, 11).step().numbers[0].item<double>();
+  };
+  const auto first = loss_of(0, 2, 1, false), second = loss_of(2, 2, 1, false);
+  CHECK(loss_of(0, 4, 2, true) == doctest::Approx((first + second) / 2).epsilon(1e-12));
+  CHECK(loss_of(0, 4, 2, false) == doctest::Approx((4 * first + 7 * second) / 11).epsilon(1e-12));
+}
+
 TEST_CASE("the first update has rate 0 with a warm-up, and the last rate is not yet 0") {
   const auto model = make_model({});
   atp::Trainer trainer(model, {made_split("one", 0, 9)}, quick(), 11);
