@@ -52,6 +52,9 @@ class ATP_EXPORT Method : public Trainable {
 // [P ; X]: prompts [B, m, d] before the embedded text, in the text's precision.
 ATP_EXPORT Embedded prepend(const at::Tensor& prompts, const Embedded& text);
 
+// What belongs to each row's task: values [N, ...] of N tasks, `tasks` [B] → [B, ...].
+ATP_EXPORT at::Tensor of_tasks(const at::Tensor& values, const at::Tensor& tasks);
+
 ATP_EXPORT Option combiner_option(const std::string& fallback);
 ATP_EXPORT Option source_prompts_option();
 // First value of the parameter `prompt`; of a method that has none, of all that it trains.

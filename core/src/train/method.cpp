@@ -3,9 +3,11 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/eq.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/ge.h>
 #include <ATen/ops/masked_fill.h>
+#include <ATen/ops/matmul.h>
 
 #include <limits>
 
@@ -35,6 +37,12 @@ Embedded prepend(const at::Tensor& prompts, const Embedded& text) {
   return {.values = at::cat({prompts.to(text.values.scalar_type()), text.values}, 1),
           .lengths = std::move(lengths),
           .weights = {}};
+}
+
+at::Tensor of_tasks(const at::Tensor& values, const at::Tensor& tasks) {
+  // A product with one-hot rows: unlike an index's, its gradient is summed in a fixed order everywhere.
+  const auto chosen = tasks.unsqueeze(1).eq(at::arange(values.size(0), tasks.options())).to(values.scalar_type());
+  return at::matmul(chosen, values.flatten(1)).unflatten(1, values.sizes().slice(1));
 }
 
 Option combiner_option(const std::string& fallback) {

@@ -67,12 +67,25 @@ Parameter::Initial constant(double number) {
 Parameter::Initial zeros() { return constant(0); }
 Parameter::Initial ones() { return constant(1); }
 
-Parameter::Initial normal(double deviation) {
-  return [deviation](const Start& start, const Parameter& parameter) {
-    // Drawn in float64, so that a run in float32 starts from the rounded values of a run in float64.
-    return at::empty(parameter.shape, at::TensorOptions().dtype(at::kDouble))
-        .normal_(0, deviation, start.stream("initial:" + parameter.name));
+namespace {
+// Drawn in float64, so that a run in float32 starts from the rounded values of a run in float64. A plan draws nothing.
+Parameter::Initial drawn(std::function<at::Tensor(at::Tensor, const at::Generator&)> draw) {
+  return [draw = std::move(draw)](const Start& start, const Parameter& parameter) {
+    if (start.device.is_meta()) return at::empty(parameter.shape, at::TensorOptions(at::kMeta));
+    return draw(at::empty(parameter.shape, at::TensorOptions().dtype(at::kDouble)),
+                start.stream("initial:" + parameter.name));
   };
+}
+}  // namespace
+
+Parameter::Initial normal(double deviation) {
+  return drawn(
+      [deviation](at::Tensor values, const at::Generator& stream) { return values.normal_(0, deviation, stream); });
+}
+
+Parameter::Initial uniform(double bound) {
+  return drawn(
+      [bound](at::Tensor values, const at::Generator& stream) { return values.uniform_(-bound, bound, stream); });
 }
 
 Parameter::Initial vocabulary() {

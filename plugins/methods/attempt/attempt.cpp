@@ -2,8 +2,6 @@
 //   max_{P_target, G} p_θ(y | [P_instance(X) ; X])   (Eq. 2),   P_instance from a combiner
 // Trained: P_target [N, m, d], one prompt for each of N tasks (§3.3), and what the combiner trains. The source prompts
 // are kept with the result, without gradient.
-#include <ATen/ops/arange.h>
-#include <ATen/ops/matmul.h>
 #include <ATen/ops/stack.h>
 #include <atp/error.h>
 #include <atp/method.h>
@@ -70,21 +68,14 @@ class Attempt final : public atp::Method {
 
   atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
     const atp::Embedded text{.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
-    const auto mixture = combiner_->combine(sources_->value, target_prompts(batch.tasks), text);
+    const auto target = target_ ? atp::of_tasks(target_->value, batch.tasks) : at::Tensor();  // [B, m, d]
+    const auto mixture = combiner_->combine(sources_->value, target, text);
     auto embedded = atp::prepend(mixture.prompt, text);
     embedded.weights = mixture.weights;
     return embedded;
   }
 
  private:
-  // Each row's own prompt [B, m, d]: a product with one-hot rows, whose gradient is summed in a fixed order everywhere.
-  at::Tensor target_prompts(const at::Tensor& tasks) const {
-    if (!target_) return {};
-    const auto& prompts = target_->value;
-    const auto chosen = tasks.unsqueeze(1).eq(at::arange(prompts.size(0), tasks.options())).to(prompts.scalar_type());
-    return at::matmul(chosen, prompts.flatten(1)).unflatten(1, prompts.sizes().slice(1));
-  }
-
   atp::Parameter* target_ = nullptr;
   atp::Parameter* sources_ = nullptr;
   std::shared_ptr<atp::PromptCombiner> combiner_;
