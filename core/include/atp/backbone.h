@@ -55,7 +55,7 @@ struct Site {
     keys,      // an attention's keys [B, L, heads · d_kv]; may grow in front (a prefix: open to all, no position bias)
     values,    // the same for its values
     sublayer,  // a sublayer's output [B, L, d] before dropout and the residual addition, from what it is added to
-    norm,      // a layer norm's input and output [B, L, d]
+    norm,      // a layer norm's input, normalised but not yet weighted, and its output, both [B, L, d]
   };
   std::string name;  // the checkpoint's name of the module: "encoder.block.0.layer.0.SelfAttention.q"
   Kind kind;

@@ -25,15 +25,11 @@ Norm::Norm(Builder& builder, const std::string& name)
       site(builder.site(name, Site::Kind::norm, builder.config.width, builder.config.width)) {}
 
 at::Tensor Norm::operator()(const at::Tensor& input, const Run& run) const {
-  if (!run.is_attached(site)) return normalise(input);
-  const at::Tensor changed = run.before(site, input);
-  return run.after(site, changed, normalise(changed));
-}
-
-at::Tensor Norm::normalise(const at::Tensor& input) const {
   const at::Tensor exact = input.to(exact_type(input.scalar_type()));
   const at::Tensor scale = exact.square().mean(-1, true).add(epsilon).rsqrt();
-  return (exact * scale).to(input.scalar_type()) * weight;
+  const at::Tensor normalised = (exact * scale).to(input.scalar_type());
+  const at::Tensor output = normalised * weight;
+  return run.is_attached(site) ? run.after(site, normalised, output) : output;
 }
 
 at::ScalarType exact_type(at::ScalarType precision) { return precision == at::kDouble ? at::kDouble : at::kFloat; }

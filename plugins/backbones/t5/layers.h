@@ -28,7 +28,8 @@ struct Linear {
   int site;
 };
 
-// T5's layer norm: x / sqrt(mean(x²) + ε) · w, no mean and no bias (RMSNorm, Zhang & Sennrich 2019).
+// T5's layer norm: x / sqrt(mean(x²) + ε) · w, no mean and no bias (RMSNorm, Zhang & Sennrich 2019). What is attached
+// sees x / sqrt(mean(x²) + ε) as its input.
 struct Norm {
   Norm(Builder& builder, const std::string& name);
   at::Tensor operator()(const at::Tensor& input, const Run& run) const;
@@ -36,9 +37,6 @@ struct Norm {
   at::Tensor weight;  // [d]
   double epsilon;
   int site;
-
- private:
-  at::Tensor normalise(const at::Tensor& input) const;
 };
 
 // The type that statistics, softmax and cross-entropy are computed in: float32, or float64 for a float64 backbone.

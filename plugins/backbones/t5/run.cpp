@@ -70,7 +70,7 @@ std::vector<const std::vector<SiteFunction>*> SiteTable::resolve(const Sites& at
     const Site::Kind kind = sites_[place].kind;
     functions[place] = attached.find(name);
     for (const SiteFunction& function : *functions[place])
-      if (function.before && kind != Site::Kind::linear && kind != Site::Kind::norm)
+      if (function.before && kind != Site::Kind::linear)
         throw PluginError("site '" + name + "' has no input that could be changed: attach `after`, not `before`");
   }
   return functions;

@@ -104,11 +104,11 @@ TEST_CASE("every linear map and layer norm is a place: what is attached equals t
         sites.attach(site.name, {.before = [=](const at::Tensor& input, const SiteContext&) { return input * scale; }});
         merged = merged * scale;
       } else {
-        const at::Tensor scale = random({site.input_width}, 4) * 0.1 + 1;
-        sites.attach(site.name, {.after = [=](const at::Tensor&, const at::Tensor& output, const SiteContext&) {
-                       return output * scale;
+        // What is normalised but not weighted: another weight takes the place of the checkpoint's, 0 or not.
+        merged = random({site.input_width}, 4);
+        sites.attach(site.name, {.after = [=](const at::Tensor& normalised, const at::Tensor&, const SiteContext&) {
+                       return normalised * merged;
                      }});
-        merged = merged * scale;
       }
       const at::Tensor changed = logits_with(example, site.name + ".weight", merged);
       CHECK(difference(example.logits(sites), changed) < 1e-9);
@@ -298,9 +298,11 @@ TEST_CASE("a site that does not exist is named, with the nearest one") {
                        doctest::Contains("no site 'encoder.block.0.layer.0.SelfAtention.q'; did you mean "
                                          "'encoder.block.0.layer.0.SelfAttention.q'"),
                        PluginError);
-  Sites before;
-  before.attach("encoder.block.0.layer.0", {.before = [](const at::Tensor& x, const SiteContext&) { return x; }});
-  CHECK_THROWS_WITH_AS(example.logits(before), doctest::Contains("attach `after`"), PluginError);
+  for (const std::string name : {"encoder.block.0.layer.0", "encoder.block.0.layer.0.layer_norm"}) {
+    Sites before;
+    before.attach(name, {.before = [](const at::Tensor& x, const SiteContext&) { return x; }});
+    CHECK_THROWS_WITH_AS(example.logits(before), doctest::Contains("attach `after`"), PluginError);
+  }
 }
 
 }  // namespace atp::t5
