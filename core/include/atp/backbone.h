@@ -51,18 +51,24 @@ struct Losses {
 // A place inside a backbone where a method may attach a function of the last dimension.
 struct Site {
   enum class Kind {
-    linear,    // input [B, L, in] and output [B, L, out] of a linear map
-    keys,      // an attention's keys [B, L, heads · d_kv]; may grow in front (a prefix: open to all, no position bias)
-    values,    // the same for its values
+    linear,  // input [B, L, in] and output [B, L, out] of a linear map
+    keys,    // an attention's keys [B, L, heads · d_kv]; may grow in front (a prefix: positions before the first, open
+             // to all)
+    values,  // the same for its values
     sublayer,  // a sublayer's output [B, L, d] before dropout and the residual addition, from what it is added to
     norm,      // a layer norm's input, normalised but not yet weighted, and its output, both [B, L, d]
   };
+  // The sublayer that it is, or stands in; none: a stack's last norm, the head.
+  enum class Part { none, self_attention, cross_attention, feed_forward };
   std::string name;  // the checkpoint's name of the module: "encoder.block.0.layer.0.SelfAttention.q"
   Kind kind;
   bool decoder = false;
   std::int64_t layer = 0;
   std::int64_t input_width = 0;
   std::int64_t output_width = 0;
+  Part part = Part::none;
+
+  std::string module() const { return name.substr(name.rfind('.') + 1); }  // the name's last part: "q"
 };
 
 // What an attached function sees beside its tensor.
@@ -133,6 +139,10 @@ class ATP_EXPORT Backbone {
   virtual const std::vector<NamedTensor>& weights() const = 0;  // every weight once, by the checkpoint's names
   virtual std::vector<Site> sites() const = 0;
 };
+
+// A weight by its checkpoint's name. Throws PluginError where there is none: a tied head, for example, is the
+// embedding.
+ATP_EXPORT const at::Tensor& named_weight(const Backbone& backbone, const std::string& name);
 
 template <>
 struct Interface<Backbone> {

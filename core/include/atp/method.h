@@ -37,14 +37,17 @@ class ATP_EXPORT Method : public Trainable {
  public:
   ~Method() override;
 
-  // Embeds the sources, with whatever stands before them.
-  virtual Embedded embed(const Batch& batch, const Backbone& backbone) const = 0;
+  // Embeds the sources, with whatever stands before them: nothing, where a method does not say otherwise.
+  virtual Embedded embed(const Batch& batch, const Backbone& backbone) const;
   // What training adds to the cross-entropy, per example [B]: a distillation, a penalty. Undefined: nothing. `batch`
   // went through `embed` and the backbone in this pass, and gave `encoded`.
   virtual at::Tensor extra_loss(const Batch& batch, const Encoded& encoded, const Backbone& backbone,
                                 const Pass& pass) const;
   // What is attached inside the backbone; nullptr: nothing.
   virtual const Sites* sites() const { return nullptr; }
+  // The backbone's weights that make all that is attached superfluous, by name, only those that change: they take the
+  // places of its own in a copy of it. Empty: what is attached is no linear function, and cannot be merged.
+  virtual std::vector<NamedTensor> merged(const Backbone& backbone) const;
   // True where the backbone's own weights are trained: it then gets a copy that no other step sees.
   virtual bool changes_backbone() const { return false; }
 };
@@ -54,6 +57,10 @@ ATP_EXPORT Embedded prepend(const at::Tensor& prompts, const Embedded& text);
 
 // What belongs to each row's task: values [N, ...] of N tasks, `tasks` [B] → [B, ...].
 ATP_EXPORT at::Tensor of_tasks(const at::Tensor& values, const at::Tensor& tasks);
+
+// The backbone's sites that fit. Throws RecipeError, at `where`, naming what was `wanted`, where there is none.
+ATP_EXPORT std::vector<Site> find_sites(const Backbone& backbone, const Origin& where, const std::string& wanted,
+                                        const std::function<bool(const Site&)>& fits);
 
 ATP_EXPORT Option combiner_option(const std::string& fallback);
 ATP_EXPORT Option source_prompts_option();

@@ -59,6 +59,8 @@ ATP_EXPORT Parameter::Initial zeros();
 ATP_EXPORT Parameter::Initial ones();
 ATP_EXPORT Parameter::Initial normal(double deviation);  // its own stream, by the parameter's name
 ATP_EXPORT Parameter::Initial uniform(double bound);     // the same, from -bound to bound
+// The backbone's own weight of the parameter's name. Throws PluginError where it has none.
+ATP_EXPORT Parameter::Initial weight();
 // A prompt [m, d], or several [N, m, d], of embeddings of frequent pieces drawn without replacement: equal rows would
 // tie in a max-pool. Throws RecipeError where there are fewer pieces than m, on the meta device (for a plan) too.
 ATP_EXPORT Parameter::Initial vocabulary();

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "atp/error.h"
+
 namespace atp {
 
 Backbone::~Backbone() = default;
@@ -19,6 +21,12 @@ Losses Backbone::loss(const Encoded& encoded, const at::Tensor& labels, const Le
   const at::Tensor losses =
       at::cross_entropy_loss(scores.flatten(0, 1), targets.flatten(), {}, at::Reduction::None, ignored);
   return {.sums = losses.view(labels.sizes()).sum(1), .tokens = lengths.host};
+}
+
+const at::Tensor& named_weight(const Backbone& backbone, const std::string& name) {
+  for (const auto& [known, weight] : backbone.weights())
+    if (known == name) return weight;
+  throw PluginError("the backbone has no weight '" + name + "'");
 }
 
 void Sites::attach(const std::string& site, SiteFunction function) {

@@ -12,11 +12,19 @@
 #include <limits>
 
 #include "atp/combiner.h"
+#include "atp/error.h"
 
 namespace atp {
 
 PromptCombiner::~PromptCombiner() = default;
 Method::~Method() = default;
+
+Embedded Method::embed(const Batch& batch, const Backbone& backbone) const {
+  return {.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
+}
+
+std::vector<NamedTensor> Method::merged(const Backbone&) const { return {}; }
+
 at::Tensor Method::extra_loss(const Batch&, const Encoded&, const Backbone&, const Pass&) const { return {}; }
 
 at::Tensor max_over_prompt(const at::Tensor& prompts) {
@@ -43,6 +51,15 @@ at::Tensor of_tasks(const at::Tensor& values, const at::Tensor& tasks) {
   // A product with one-hot rows: unlike an index's, its gradient is summed in a fixed order everywhere.
   const auto chosen = tasks.unsqueeze(1).eq(at::arange(values.size(0), tasks.options())).to(values.scalar_type());
   return at::matmul(chosen, values.flatten(1)).unflatten(1, values.sizes().slice(1));
+}
+
+std::vector<Site> find_sites(const Backbone& backbone, const Origin& where, const std::string& wanted,
+                             const std::function<bool(const Site&)>& fits) {
+  std::vector<Site> found;
+  for (const Site& site : backbone.sites())
+    if (fits(site)) found.push_back(site);
+  if (found.empty()) throw RecipeError(where, "the method attaches to " + wanted + ", and the backbone names none");
+  return found;
 }
 
 Option combiner_option(const std::string& fallback) {

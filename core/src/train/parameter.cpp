@@ -88,6 +88,10 @@ Parameter::Initial uniform(double bound) {
       [bound](at::Tensor values, const at::Generator& stream) { return values.uniform_(-bound, bound, stream); });
 }
 
+Parameter::Initial weight() {
+  return [](const Start& start, const Parameter& parameter) { return named_weight(*start.backbone, parameter.name); };
+}
+
 Parameter::Initial vocabulary() {
   return [](const Start& start, const Parameter& parameter) {
     const auto length = parameter.shape.at(parameter.shape.size() - 2);

@@ -6,7 +6,7 @@
 namespace atp::t5 {
 
 int Builder::site(const std::string& name, Site::Kind kind, std::int64_t input_width, std::int64_t output_width) {
-  return sites.add({name, kind, decoder, layer, input_width, output_width});
+  return sites.add({name, kind, decoder, layer, input_width, output_width, part});
 }
 
 Linear::Linear(Builder& builder, const std::string& name)

@@ -14,7 +14,9 @@ struct Builder {
   SiteTable& sites;
   bool decoder = false;
   std::int64_t layer = 0;
+  Site::Part part = Site::Part::none;
 
+  Builder& in(Site::Part sublayer) { return part = sublayer, *this; }
   // Its number in the table.
   int site(const std::string& name, Site::Kind kind, std::int64_t input_width, std::int64_t output_width);
 };

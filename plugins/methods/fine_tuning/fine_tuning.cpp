@@ -37,10 +37,6 @@ class FineTuning final : public atp::Method {
     Trainable::load(tensors, start);
   }
 
-  atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
-    return {.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
-  }
-
   bool changes_backbone() const override { return true; }
 
  private:
