@@ -33,11 +33,6 @@ at::Tensor lowest(at::ScalarType type, at::Device device) {
   return at::full({}, value, at::TensorOptions().dtype(type).device(device));
 }
 
-// Scores with a prefix in front: open everywhere, bias 0.
-ScoreBias widen(const ScoreBias& bias, std::int64_t prefix) {
-  return prefix == 0 || !bias.defined() ? bias : at::constant_pad_nd(bias, {prefix, 0});
-}
-
 // One fused kernel on a CPU. It takes no dropout from a generator, and no bias that needs a gradient.
 bool can_fuse(const at::Tensor& queries, const ScoreBias& bias, const Run& run) {
   return queries.is_cpu() && !run.drops() && !(bias.defined() && bias.requires_grad() && at::GradMode::is_enabled());
@@ -105,6 +100,18 @@ at::Tensor PositionBias::operator()(std::int64_t length) const {
   return values.unfold(1, length, 1).flip(1).unsqueeze(0).contiguous();
 }
 
+ScoreBias PositionBias::widen(const ScoreBias& bias, std::int64_t prefix, std::int64_t first) const {
+  if (prefix == 0) return bias;
+  const std::int64_t queries = bias.size(2);
+  const at::Tensor all = (*this)(prefix + first + queries);
+  const at::Tensor before = all.narrow(2, prefix + first, queries).narrow(3, 0, prefix);
+  return at::cat({before.expand({bias.size(0), -1, -1, -1}), bias}, 3);
+}
+
+ScoreBias widen(const ScoreBias& bias, std::int64_t prefix) {
+  return prefix == 0 || !bias.defined() ? bias : at::constant_pad_nd(bias, {prefix, 0});
+}
+
 at::Tensor open_positions(const Lengths& lengths, std::int64_t length) {
   bool full = true;
   for (const std::int64_t row : lengths.host) full = full && row == length;
@@ -157,7 +164,7 @@ KeysValues Attention::look_at(const at::Tensor& states, const Run& run, bool fir
 
 at::Tensor Attention::operator()(const at::Tensor& states, const KeysValues& seen, const ScoreBias& bias,
                                  const Run& run) const {
-  const at::Tensor mixed = attend(split(q_(states, run)), seen, widen(bias, seen.prefix), run);
+  const at::Tensor mixed = attend(split(q_(states, run)), seen, bias, run);
   return o_(mixed.transpose(1, 2).reshape({states.size(0), states.size(1), -1}), run);
 }
 

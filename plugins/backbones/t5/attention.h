@@ -9,12 +9,19 @@
 
 namespace atp::t5 {
 
+// What is added to the scores: [1 or B, 1 or H, 1 or Q, K] in the queries' type, closed places at the type's lowest;
+// undefined: nothing.
+using ScoreBias = at::Tensor;
+
 // T5's relative positions (Raffel et al. 2020, §2.1): a learned number per head and bucket of distances is added to the
 // scores. One table serves all layers of a stack.
 class PositionBias {
  public:
   PositionBias(const Builder& builder, const std::string& name);
   at::Tensor operator()(std::int64_t length) const;  // [1, H, L, L], row = the query's position
+  // `bias` of the queries from position `first` on, with a method's prefix in front of the keys: positions before the
+  // first one, open to all, as PEFT and transformers have it.
+  ScoreBias widen(const ScoreBias& bias, std::int64_t prefix, std::int64_t first = 0) const;
 
  private:
   at::Tensor buckets(std::int64_t length) const;  // [2L−1], of the distances −(L−1) … L−1 (key minus query)
@@ -34,14 +41,12 @@ struct KeysValues {
   std::int64_t prefix = 0;
 };
 
-// What is added to the scores: [1 or B, 1 or H, 1 or Q, K] in the queries' type, closed places at the type's lowest;
-// undefined: nothing.
-using ScoreBias = at::Tensor;
-
 // [B, 1, 1, L], true where a row has a token; undefined where every row is full.
 at::Tensor open_positions(const Lengths& lengths, std::int64_t length);
 // Closes what `open` says is closed; either may be undefined.
 ScoreBias close(const ScoreBias& bias, const at::Tensor& open, at::ScalarType type);
+// With a method's prefix in front of the keys of a cross-attention, which knows no positions: open, nothing is added.
+ScoreBias widen(const ScoreBias& bias, std::int64_t prefix);
 // For the decoder: no position sees a later one. `bias` is [1, H, L, L].
 ScoreBias close_later(const ScoreBias& bias);
 
@@ -53,7 +58,7 @@ class Attention {
   // Keys and values of the states that are looked at, [B, L, d]. `first` is false where earlier ones are known already:
   // a method's prefix then stands before those, and is left out here.
   KeysValues look_at(const at::Tensor& states, const Run& run, bool first = true) const;
-  // [B, Q, d] → [B, Q, d]; `bias` covers the keys behind the prefix.
+  // [B, Q, d] → [B, Q, d]; `bias` covers all keys.
   at::Tensor operator()(const at::Tensor& states, const KeysValues& seen, const ScoreBias& bias, const Run& run) const;
 
   // The same over states [B, L, d] that have no keys and values: W_k goes to the queries and W_v behind the weighted

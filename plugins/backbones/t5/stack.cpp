@@ -33,15 +33,15 @@ Sublayer::Sublayer(Builder& builder, const std::string& name, std::int64_t width
     : norm(builder, name + ".layer_norm"), site(builder.site(name, Site::Kind::sublayer, width, width)) {}
 
 Encoder::Block::Block(Builder& builder, const std::string& name)
-    : attention(builder, name + "0.SelfAttention"),
+    : attention(builder.in(Site::Part::self_attention), name + "0.SelfAttention"),
       attends(builder, name + "0", builder.config.width),
-      feed_forward(builder, name + "1.DenseReluDense"),
+      feed_forward(builder.in(Site::Part::feed_forward), name + "1.DenseReluDense"),
       feeds(builder, name + "1", builder.config.width) {}
 
 Encoder::Encoder(Builder builder)
     : bias_(builder, "encoder.block.0.layer.0.SelfAttention.relative_attention_bias"),
       blocks_(build_blocks<Block>(builder, "encoder", builder.config.encoder_layers)),
-      final_norm_(builder, "encoder.final_layer_norm") {}
+      final_norm_(builder.in(Site::Part::none), "encoder.final_layer_norm") {}
 
 namespace {
 
@@ -83,7 +83,8 @@ at::Tensor Encoder::operator()(const Embedded& input, const Run& run) const {
   at::Tensor states = run.drop(input.values);
   for (const Block& block : blocks_) {
     states = block.attends(states, run, [&](const at::Tensor& normed) {
-      return block.attention(normed, block.attention.look_at(normed, run), bias, run);
+      const KeysValues seen = block.attention.look_at(normed, run);
+      return block.attention(normed, seen, bias_.widen(bias, seen.prefix), run);
     });
     states = block.feeds(states, run, [&](const at::Tensor& normed) { return block.feed_forward(normed, run); });
   }
@@ -91,11 +92,11 @@ at::Tensor Encoder::operator()(const Embedded& input, const Run& run) const {
 }
 
 Decoder::Block::Block(Builder& builder, const std::string& name)
-    : self_attention(builder, name + "0.SelfAttention"),
+    : self_attention(builder.in(Site::Part::self_attention), name + "0.SelfAttention"),
       attends_self(builder, name + "0", builder.config.width),
-      cross_attention(builder, name + "1.EncDecAttention"),
+      cross_attention(builder.in(Site::Part::cross_attention), name + "1.EncDecAttention"),
       attends_cross(builder, name + "1", builder.config.width),
-      feed_forward(builder, name + "2.DenseReluDense"),
+      feed_forward(builder.in(Site::Part::feed_forward), name + "2.DenseReluDense"),
       feeds(builder, name + "2", builder.config.width) {}
 
 Decoder::Decoder(Builder builder)
@@ -117,11 +118,13 @@ at::Tensor Decoder::operator()(const at::Tensor& embedded, const Encoded& encode
   at::Tensor states = run.drop(embedded);
   for (const Block& block : blocks_) {
     states = block.attends_self(states, run, [&](const at::Tensor& normed) {
-      return block.self_attention(normed, block.self_attention.look_at(normed, run), bias, run);
+      const KeysValues seen = block.self_attention.look_at(normed, run);
+      return block.self_attention(normed, seen, bias_.widen(bias, seen.prefix), run);
     });
     states = block.attends_cross(states, run, [&](const at::Tensor& normed) {
-      return absorbs ? block.cross_attention.absorbed(normed, encoded.states, padding, run)
-                     : block.cross_attention(normed, block.cross_attention.look_at(encoded.states, run), padding, run);
+      if (absorbs) return block.cross_attention.absorbed(normed, encoded.states, padding, run);
+      const KeysValues seen = block.cross_attention.look_at(encoded.states, run);
+      return block.cross_attention(normed, seen, widen(padding, seen.prefix), run);
     });
     states = block.feeds(states, run, [&](const at::Tensor& normed) { return block.feed_forward(normed, run); });
   }
@@ -169,12 +172,13 @@ at::Tensor Decoder::step(const at::Tensor& embedded, const Encoded& encoded, Dec
     const Block& block = blocks_[layer];
     states = block.attends_self(states, run, [&](const at::Tensor& normed) {
       const KeysValues added = block.self_attention.look_at(normed, run, first);
-      return block.self_attention(normed, remember(cache.before[layer], added, cache.length, cache.capacity), bias,
-                                  run);
+      const KeysValues seen = remember(cache.before[layer], added, cache.length, cache.capacity);
+      return block.self_attention(normed, seen, bias_.widen(bias, seen.prefix, cache.length), run);
     });
     states = block.attends_cross(states, run, [&](const at::Tensor& normed) {
-      return cache.seen.empty() ? block.cross_attention.absorbed(normed, encoded.states, cache.padding, run)
-                                : block.cross_attention(normed, cache.seen[layer], cache.padding, run);
+      if (cache.seen.empty()) return block.cross_attention.absorbed(normed, encoded.states, cache.padding, run);
+      const KeysValues& seen = cache.seen[layer];
+      return block.cross_attention(normed, seen, widen(cache.padding, seen.prefix), run);
     });
     states = block.feeds(states, run, [&](const at::Tensor& normed) { return block.feed_forward(normed, run); });
   }
