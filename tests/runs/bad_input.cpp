@@ -202,7 +202,7 @@ TEST_CASE("a task that a result has no prompt for is refused; a prompt that all 
     if (is_trained) REQUIRE(experiment.atp_run({"--only", "target"}).status == 0);
     const Ended ended = experiment.atp_run({"--dry-run"});
     CHECK(ended.status == 2);
-    CHECK(contains(ended.error, "'target' has a prompt for each of its tasks (mood, second), and none for 'third'"));
+    CHECK(contains(ended.error, "'target' has parameters for each of its tasks (mood, second), and none for 'third'"));
   }
   change(experiment, "method: attempt\n      combiner: attempt\n      source_prompts: source", "method: prompt_tuning");
   const Ended shared = experiment.atp_run({"--dry-run"});

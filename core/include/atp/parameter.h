@@ -48,6 +48,7 @@ struct ATP_EXPORT Parameter {
   bool decays = true;  // false: layer norms and biases
   Initial initial;
   at::Tensor value = {};
+  bool of_tasks = false;  // the first dimension is the task: a task that it was not trained on has none
 
   std::int64_t count() const;
   bool takes(at::IntArrayRef other) const;  // a value of this shape, which may lack leading dimensions

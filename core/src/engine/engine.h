@@ -38,6 +38,7 @@ struct BackboneJob {
 struct TensorShape {
   std::string name;
   std::vector<std::int64_t> shape;
+  bool of_tasks = false;  // the first dimension is the task
 };
 
 // A trained result that another step reads: its tensors' file and, where it holds several prompts, the task's.

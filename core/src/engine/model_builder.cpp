@@ -141,7 +141,7 @@ TrainedCount count_of(const Model& model, std::size_t tasks) {
   if (!model.method) return count;
   for (const auto* parameter : std::as_const(*model.method).parameters()) {
     count.parameters += parameter->count();
-    count.tensors.push_back({parameter->name, parameter->shape});
+    count.tensors.push_back({parameter->name, parameter->shape, parameter->of_tasks});
     if (std::find(count.groups.begin(), count.groups.end(), parameter->group) == count.groups.end())
       count.groups.push_back(parameter->group);
   }

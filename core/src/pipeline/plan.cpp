@@ -497,7 +497,7 @@ void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
   note_unused_keys(work, plan);
 }
 
-// A result with a prompt for each of several tasks has none for another task.
+// A result with parameters for each of several tasks has none for another task.
 void Planner::check_known_tasks(const Work& work, const Plan& plan) {
   const Work& model = plan.works[work.model];
   if (model.tasks.size() < 2) return;
@@ -511,12 +511,9 @@ void Planner::check_known_tasks(const Work& work, const Plan& plan) {
       tensors = machinery_.engine()
                     .count(model_job(model, plan, places_.out, *tokenizer(model.checkpoint.tokenizer)))
                     .tensors;
-    const bool is_shared = std::none_of(tensors.begin(), tensors.end(), [](const TensorShape& tensor) {
-      return tensor.name == "prompt" && tensor.shape.size() == 3;
-    });
-    if (is_shared) return;
+    if (std::none_of(tensors.begin(), tensors.end(), [](const TensorShape& tensor) { return tensor.of_tasks; })) return;
     throw RecipeError(choice.origin.known() ? choice.origin : work.step.origin,
-                      "'" + model.title() + "' has a prompt for each of its tasks (" + names + "), and none for '" +
+                      "'" + model.title() + "' has parameters for each of its tasks (" + names + "), and none for '" +
                           choice.name + "'; score it on its own tasks, or train it on '" + choice.name + "' too");
   }
 }

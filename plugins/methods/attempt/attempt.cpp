@@ -57,10 +57,12 @@ class Attempt final : public atp::Method {
                              "'start_from' and 'target_prompt: zeros' both say what the target prompt starts from; "
                              "leave one of them out");
     const auto tasks = static_cast<std::int64_t>(context.tasks.size());
-    if (shape.target)
+    if (shape.target) {
       target_ =
           &parameter("prompt", {tasks, shape.length, shape.width}, "prompt",
                      params.text("target_prompt") == "zeros" ? atp::initial::zeros() : atp::initial::vocabulary());
+      target_->of_tasks = true;
+    }
     sources_ = &buffer("source_prompts", {shape.sources, shape.length, shape.width}, stacked_sources);
     combiner_ = context.combiner(shape);
     part(*combiner_);
