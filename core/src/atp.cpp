@@ -258,6 +258,7 @@ int predict(const po::variables_map& values) {
   request.batch_size = values["batch-size"].as<std::int64_t>();
   if (request.batch_size < 1)
     throw atp::RecipeError("--batch-size: found " + std::to_string(request.batch_size) + ", expected 1 or more");
+  request.merge = values.count("merge") > 0;
   request.json = values.count("json") > 0;
   request.quiet = values.count("quiet") > 0;
   request.data = atp::named_folder(values, "data", "ATP_DATA");
@@ -282,6 +283,7 @@ Command predict_command() {
             add("out", word("FILE"), "where predictions go; standard output where not given");
             add("json", "JSON Lines with index, source and prediction, in place of a prediction a line");
             add("batch-size", po::value<std::int64_t>()->value_name("N")->default_value(32), "generated for at once");
+            add("merge", "what the method adds goes into a copy of the weights, where it fits (lora, ia3)");
             add("quiet", "warnings and errors only");
             add_data(table);
             add("models", word("DIR"), "where checkpoints are looked up by name ($ATP_MODELS)");

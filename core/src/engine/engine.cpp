@@ -74,7 +74,8 @@ class TorchEngine final : public Engine {
 
   StepResult evaluate(const EvaluateJob& job, const Control& control) override {
     return translated([&] {
-      const auto model = builder_.trained(job.model, job.result);
+      auto model = builder_.trained(job.model, job.result);
+      if (job.merge) builder_.merge(job.model, model);
       StepResult result;
       result.threads = threads_;
       std::vector<Evaluation> evaluations;

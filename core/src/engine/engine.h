@@ -118,6 +118,7 @@ struct EvaluateJob {
   std::optional<ResultFile> result = {};  // tensors to load into the method
   std::vector<SplitData> splits;
   std::int64_t batch_size = 32;
+  bool merge = false;  // what the method attaches goes into the weights of a copy of the backbone
   // predictions.jsonl is written here, its rows with their task where there are several splits; "": nowhere, and only
   // the splits' `score` sees what was generated.
   std::string folder;

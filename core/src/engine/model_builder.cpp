@@ -1,5 +1,7 @@
 #include "engine/model_builder.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -133,6 +135,19 @@ Model ModelBuilder::trained(const ModelJob& job, const std::optional<ResultFile>
     throw FormatError("result '" + result->name + "' (" + result->file + "): " + error.what());
   }
   return made;
+}
+
+void ModelBuilder::merge(const ModelJob& job, Model& model) {
+  const at::NoGradGuard no_gradient;
+  const auto weights = model.method ? model.method->merged(*model.backbone) : std::vector<NamedTensor>();
+  if (weights.empty())
+    throw RecipeError("'merge': " +
+                      (model.method ? "what method '" + job.method.name + "' adds fits into no weight"
+                                    : std::string("the untouched backbone has nothing to merge")) +
+                      "; leave 'merge' out");
+  model.backbone = backbone(job, true);
+  for (const auto& [name, weight] : weights) at::Tensor(named_weight(*model.backbone, name)).copy_(weight);
+  model.merged = true;
 }
 
 TrainedCount count_of(const Model& model, std::size_t tasks) {

@@ -28,6 +28,9 @@ class ATP_EXPORT ModelBuilder {
   Model fresh(const ModelJob& job);
   // Ready to be scored: the values of a result. Without `result`, the untouched backbone.
   Model trained(const ModelJob& job, const std::optional<ResultFile>& result);
+  // What the method attaches goes into the weights of a backbone of the model's own. Throws RecipeError where it
+  // cannot.
+  void merge(const ModelJob& job, Model& model);
 
  private:
   BackboneRequest request(const BackboneJob& job, at::Device device) const;

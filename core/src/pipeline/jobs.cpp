@@ -137,6 +137,7 @@ EvaluateJob evaluate_job(const Work& work, const Plan& plan, const JobPlaces& pl
   for (const auto& input : work.inputs)
     if (input.input.role == "of") job.result = result_file(input, plan, places.out);
   job.batch_size = step_integer(work.step, "batch_size", job.batch_size);
+  if (const Value* merge = step_value(work.step, "merge"); merge && merge->is_boolean()) job.merge = merge->boolean();
   job.folder = places.folder;
   for (const auto& task : work.tasks) {
     job.splits.push_back(split_of(*task, work.step, splits_of(work.step).front(), places.cache, tokenizer, registry));

@@ -126,6 +126,7 @@ int run_predictions(const PredictionRequest& request, std::ostream& out) {
   job.splits = {split_of(sources, use, work.step, *tokenizer, predictions)};
   job.splits.front().task_number = static_cast<std::int64_t>(number);
   job.batch_size = request.batch_size;
+  job.merge = request.merge;
   ProgressLine line(console, work.title());
   const Control control{&stop_signal(), [&](const Progress& progress) { line.show(progress); }};
   if (!machinery.engine().evaluate(job, control).finished) {

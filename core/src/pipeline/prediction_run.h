@@ -17,7 +17,8 @@ struct PredictionRequest {
   std::string task;              // of a result that was trained on several
   std::string file;              // where predictions go; "": to `out`
   std::int64_t batch_size = 32;
-  bool json = false;  // JSON Lines {"index", "source", "prediction"}; else one prediction a line
+  bool merge = false;  // as in an evaluate step
+  bool json = false;   // JSON Lines {"index", "source", "prediction"}; else one prediction a line
   bool quiet = false;
   std::string data, tasks, models, libtorch;
   EngineSettings engine = {};

@@ -124,6 +124,7 @@ Options evaluate_options() {
       list("tasks").help("tasks to score on; each result's own where not given"),
       text("split", "test").one_of({"train", "validation", "test"}).help("that is scored"),
       integer("batch_size", 32).at_least(1).unit("examples").help("generated for at once"),
+      boolean("merge", false).help("what the method adds to linear maps goes into a copy of their weights (lora, ia3)"),
   };
 }
 

@@ -15,14 +15,16 @@ struct Model {
   std::shared_ptr<Backbone> backbone;
   std::shared_ptr<Method> method;  // nullptr: the untouched backbone
   at::Device device = at::kCPU;
-  double dropout = 0;  // while training
+  double dropout = 0;   // while training
+  bool merged = false;  // the backbone holds what the method attaches
 
   Embedded embed(const Batch& batch) const {
     if (method) return method->embed(batch, *backbone);
     return {.values = backbone->embed(batch.ids), .lengths = batch.lengths, .weights = {}};
   }
   Pass pass(const Batch& batch) const {
-    return {.dropout = 0, .generator = {}, .sites = method ? method->sites() : nullptr, .tasks = batch.tasks};
+    return {
+        .dropout = 0, .generator = {}, .sites = method && !merged ? method->sites() : nullptr, .tasks = batch.tasks};
   }
 };
 
