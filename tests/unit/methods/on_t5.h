@@ -1,0 +1,82 @@
+#pragma once
+
+#include <ATen/ops/zeros.h>
+
+#include "tests/unit/train/experiment.h"
+#include "train/batches.h"
+
+// Methods on a T5 of width 16 with two encoder layers and one decoder layer, a checkpoint of transformers' making, and
+// a batch that mixes the rows of two tasks.
+
+struct OnT5 {
+  std::string method;
+  atp::Value options = atp::Value::map();
+  std::vector<std::string> tasks = {"one", "two"};
+};
+
+inline const atp::Registry& t5_methods() {
+  static const atp::Registry registry = [] {
+    atp::Registry made;
+    for (const auto* method : {"dept", "hyperdecoder", "hyperformer"}) load_plugin(made, "method", method);
+    load_plugin(made, "backbone", "t5");
+    return made;
+  }();
+  return registry;
+}
+
+inline atp::Params t5_options(const std::string& kind, const std::string& name, const atp::Value& given = {}) {
+  atp::Problems problems;
+  auto params = t5_methods().find(kind, name)->options.check(given, {}, problems);
+  problems.throw_if_any();
+  return params;
+}
+
+inline std::shared_ptr<atp::Backbone> t5(at::ScalarType precision = at::kDouble) {
+  atp::BackboneRequest request{.checkpoint = {}, .precision = precision};
+  request.checkpoint.folder = tests::in_source_tree("/tests/goldens/training/checkpoint");
+  return t5_methods().make<atp::Backbone>("t5", request, t5_options("backbone", "t5"));
+}
+
+inline std::shared_ptr<atp::Backbone> t5_outline(const std::string& shape) {
+  atp::BackboneRequest request{.checkpoint = {}, .device = at::kMeta};
+  request.checkpoint.random_shape = shape;
+  request.checkpoint.vocabulary = 32100;
+  return t5_methods().make<atp::Backbone>("t5", request, t5_options("backbone", "t5"));
+}
+
+inline std::shared_ptr<atp::Method> method_on(const std::shared_ptr<atp::Backbone>& backbone, const OnT5& what) {
+  const atp::MethodContext context{.backbone = backbone, .tasks = what.tasks};
+  return t5_methods().make<atp::Method>(what.method, context, t5_options("method", what.method, what.options));
+}
+
+inline atp::Start start_on(const atp::Backbone& backbone, at::ScalarType precision = at::kDouble) {
+  Choices choices;
+  choices.precision = precision;
+  return first_values(backbone, choices);
+}
+
+// With first values drawn again as N(0, 0.3²), so that nothing is zero or hidden by something small.
+inline atp::Model model_on_t5(const OnT5& what, at::ScalarType precision = at::kDouble) {
+  atp::Model model;
+  model.backbone = t5(precision);
+  model.method = method_on(model.backbone, what);
+  const auto start = start_on(*model.backbone, precision);
+  model.method->initialise(start);
+  const at::NoGradGuard no_gradient;
+  for (auto* parameter : model.method->parameters())
+    parameter->value.copy_(
+        at::empty(parameter->shape, at::kDouble).normal_(0, 0.3, start.stream("again:" + parameter->name)));
+  return model;
+}
+
+inline atp::Batch mixed_batch(const std::vector<atp::ExampleNumber>& examples = {
+                                  {0, 0}, {1, 3}, {0, 2}, {1, 1}, {0, 5}}) {
+  const std::vector<atp::SplitData> splits = {made_split("one", 0, 6), made_split("two", 1, 4)};
+  return atp::make_batch(examples, splits, at::kCPU);
+}
+
+inline at::Tensor losses_on_t5(const atp::Model& model, const atp::Batch& batch) {
+  const auto pass = model.pass(batch);
+  const auto encoded = model.backbone->encode(model.embed(batch), pass);
+  return model.backbone->loss(encoded, batch.labels, batch.label_lengths, pass).sums;
+}
