@@ -127,7 +127,7 @@ class HyperFormer final : public HypernetworkMethod {
         if (known == name) return weight;
       throw atp::PluginError("the backbone has a layer norm without a weight '" + name + "'");
     };
-    const auto& weight = parameter(site.name + ".weight", {width_}, "layer_norms", checkpoint, false);
+    const auto& weight = parameter(site.name + ".weight", {width_}, "layer_norm", checkpoint, false);
     return [&weight](const at::Tensor& normalised, const at::Tensor&, const atp::SiteContext&) {
       return normalised * weight.value.to(normalised.scalar_type());
     };
