@@ -19,10 +19,11 @@ class DePT final : public atp::Method {
   static atp::Options options() {
     return {atp::integer("prompt_length", 40).at_least(1).unit("tokens").help("m, tokens of the soft prompt"),
             atp::integer("rank", 45).at_least(1).help("r, of the update of the embeddings"),
-            atp::integer("max_length", 256)
+            atp::integer("max_length")
                 .at_least(1)
                 .unit("tokens")
-                .help("places of a text whose embeddings are updated; those behind them stay as they are"),
+                .help("places of a text whose embeddings are updated; those behind them stay as they are; the longest "
+                      "source where not given"),
             atp::number("alpha", 8).positive().help("the update is scaled by alpha / √rank"),
             atp::map("learning_rates", atp::Value(atp::Value::Map{{"low_rank", 5e-4}}))
                 .help("parameter group → its own rate; the groups are prompt and low_rank"),
@@ -30,7 +31,7 @@ class DePT final : public atp::Method {
   }
 
   DePT(const atp::MethodContext& context, const atp::Params& params)
-      : DePT(context.backbone->shape().width, params.integer("rank"), params) {}
+      : DePT(context, params.integer("rank"), params) {}
 
   atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
     auto values = backbone.embed(batch.ids);  // [B, l, d]
@@ -40,12 +41,12 @@ class DePT final : public atp::Method {
   }
 
  private:
-  DePT(std::int64_t width, std::int64_t rank, const atp::Params& params)
+  DePT(const atp::MethodContext& context, std::int64_t rank, const atp::Params& params)
       : scale_(params.number("alpha") / std::sqrt(static_cast<double>(rank))),
-        prompt_(parameter("prompt", {params.integer("prompt_length"), width}, "prompt", atp::initial::vocabulary())),
-        a_(parameter("low_rank.A", {params.integer("max_length"), rank}, "low_rank",
+        prompt_(parameter("prompt", {params.integer("prompt_length"), context.backbone->shape().width}, "prompt", atp::initial::vocabulary())),
+        a_(parameter("low_rank.A", {params.optional_integer("max_length").value_or(context.source_length), rank}, "low_rank",
                      atp::initial::uniform(1 / std::sqrt(static_cast<double>(rank))))),
-        b_(parameter("low_rank.B", {rank, width}, "low_rank", atp::initial::zeros())) {}
+        b_(parameter("low_rank.B", {rank, context.backbone->shape().width}, "low_rank", atp::initial::zeros())) {}
 
   at::Tensor update(std::int64_t length) const {  // [l, d]
     const auto updated = std::min(length, a_.value.size(0));

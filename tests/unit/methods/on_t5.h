@@ -12,6 +12,7 @@ struct OnT5 {
   std::string method;
   atp::Value options = atp::Value::map();
   std::vector<std::string> tasks = {"one", "two"};
+  std::map<std::string, std::int64_t> inputs = {};
 };
 
 inline const atp::Registry& t5_methods() {
@@ -45,7 +46,7 @@ inline std::shared_ptr<atp::Backbone> t5_outline(const std::string& shape) {
 }
 
 inline std::shared_ptr<atp::Method> method_on(const std::shared_ptr<atp::Backbone>& backbone, const OnT5& what) {
-  const atp::MethodContext context{.backbone = backbone, .tasks = what.tasks};
+  const atp::MethodContext context{.backbone = backbone, .tasks = what.tasks, .inputs = what.inputs, .source_length = 256};
   return t5_methods().make<atp::Method>(what.method, context, t5_options("method", what.method, what.options));
 }
 
