@@ -30,8 +30,7 @@ class DePT final : public atp::Method {
             atp::start_from_option()};
   }
 
-  DePT(const atp::MethodContext& context, const atp::Params& params)
-      : DePT(context, params.integer("rank"), params) {}
+  DePT(const atp::MethodContext& context, const atp::Params& params) : DePT(context, params.integer("rank"), params) {}
 
   atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
     auto values = backbone.embed(batch.ids);  // [B, l, d]
@@ -43,9 +42,10 @@ class DePT final : public atp::Method {
  private:
   DePT(const atp::MethodContext& context, std::int64_t rank, const atp::Params& params)
       : scale_(params.number("alpha") / std::sqrt(static_cast<double>(rank))),
-        prompt_(parameter("prompt", {params.integer("prompt_length"), context.backbone->shape().width}, "prompt", atp::initial::vocabulary())),
-        a_(parameter("low_rank.A", {params.optional_integer("max_length").value_or(context.source_length), rank}, "low_rank",
-                     atp::initial::uniform(1 / std::sqrt(static_cast<double>(rank))))),
+        prompt_(parameter("prompt", {params.integer("prompt_length"), context.backbone->shape().width}, "prompt",
+                          atp::initial::vocabulary())),
+        a_(parameter("low_rank.A", {params.optional_integer("max_length").value_or(context.source_length), rank},
+                     "low_rank", atp::initial::uniform(1 / std::sqrt(static_cast<double>(rank))))),
         b_(parameter("low_rank.B", {rank, context.backbone->shape().width}, "low_rank", atp::initial::zeros())) {}
 
   at::Tensor update(std::int64_t length) const {  // [l, d]

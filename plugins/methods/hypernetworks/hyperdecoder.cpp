@@ -56,9 +56,13 @@ class Hyperdecoder final : public HypernetworkMethod {
         up_bias_(generator("up_bias", params.integer("hidden"), width_, 1)) {
     if (params.boolean("encoder_mlp"))
       for (const auto* name : {"encoder_mlp.0", "encoder_mlp.1"}) mlp_.push_back(layer(name, width_, width_));
-    for (const auto& block : blocks(*context.backbone, true)) attach(block.back(), made(block.back().layer));
-    if (params.boolean("encoder_adapters"))
-      for (const auto& block : blocks(*context.backbone, false)) attach(block.back(), trained(block.back().name));
+    const bool in_encoder = params.boolean("encoder_adapters");
+    const auto is_wanted = [&](const atp::Site& site) {
+      return site.kind == atp::Site::Kind::sublayer && site.part == atp::Site::Part::feed_forward &&
+             (site.decoder || in_encoder);
+    };
+    for (const auto& site : atp::find_sites(*context.backbone, params.where(), "feed-forward sublayers", is_wanted))
+      attach(site, site.decoder ? made(site.layer) : trained(site.name));
   }
 
  private:

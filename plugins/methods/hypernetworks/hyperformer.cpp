@@ -41,11 +41,14 @@ class HyperFormer final : public HypernetworkMethod {
       throw atp::RecipeError(params.origin("reduction"),
                              "'reduction': found '" + std::to_string(params.integer("reduction")) +
                                  "', expected at most the backbone's width, " + std::to_string(width_));
+    const auto takes_adapter = [](const atp::Site& site) {
+      return site.kind == atp::Site::Kind::sublayer && site.part != atp::Site::Part::cross_attention;
+    };
+    const auto places = atp::find_sites(*context.backbone, params.where(), "sublayers", takes_adapter);
     if (shared)
-      for (const bool decoder : {false, true})
-        share(blocks(*context.backbone, decoder), decoder ? "decoder" : "encoder");
+      share(context.backbone->shape(), places);
     else
-      separate(*context.backbone);
+      separate(places);
     for (const auto& site : context.backbone->sites())
       if (site.kind == atp::Site::Kind::norm) attach(site, norm(site));
   }
@@ -81,29 +84,33 @@ class HyperFormer final : public HypernetworkMethod {
             .shift = layer(name + ".make.norm_bias", projected_, width_)};
   }
 
-  void separate(const atp::Backbone& backbone) {
+  void separate(const std::vector<atp::Site>& places) {
     const auto project = projection("project", 1);
-    const Embedding embedding = [this, project] { return project(tasks_.value); };
-    for (const bool decoder : {false, true})
-      for (const auto& block : blocks(backbone, decoder))
-        for (const auto& site : {block.front(), block.back()}) attach(site, adapter(generators(site.name), embedding));
+    for (const auto& site : places)
+      attach(site, adapter(generators(site.name), [this, project] { return project(tasks_.value); }));
   }
 
-  void share(const std::vector<std::vector<atp::Site>>& blocks, const std::string& stack) {
-    auto& layers = embedding(stack + ".layers", static_cast<std::int64_t>(blocks.size()));
+  void share(const atp::BackboneShape& shape, const std::vector<atp::Site>& places) {
+    const auto encoder = shared("encoder", shape.encoder_layers), decoder = shared("decoder", shape.decoder_layers);
+    for (const auto& site : places) attach(site, (site.decoder ? decoder : encoder)(site));
+  }
+
+  // A stack's one hypernetwork: what it makes for a place.
+  std::function<After(const atp::Site&)> shared(const std::string& stack, std::int64_t count) {
+    auto& layers = embedding(stack + ".layers", count);
     auto& positions = embedding(stack + ".positions", 2);  // after the feed-forward network, after self-attention
     const auto project = projection(stack + ".project", 3);
     auto& weight = parameter(stack + ".norm.weight", {projected_}, "hypernetwork", atp::initial::ones(), false);
     auto& bias = parameter(stack + ".norm.bias", {projected_}, "hypernetwork", atp::initial::zeros(), false);
-    const auto made = generators(stack);
-    for (const auto& block : blocks)
-      for (const auto& [position, site] : {std::pair(0, block.back()), {1, block.front()}})
-        attach(site, adapter(made, [this, &layers, &positions, &weight, &bias, project, position, layer = site.layer] {
-                 const auto rows = [&](const at::Tensor& one) { return one.expand({tasks_.value.size(0), -1}); };
-                 const auto joined =
-                     at::cat({tasks_.value, rows(layers.value[layer]), rows(positions.value[position])}, 1);
-                 return at::layer_norm(project(joined), {projected_}, weight.value, bias.value, 1e-6);
-               }));
+    return [this, &layers, &positions, &weight, &bias, project, made = generators(stack)](const atp::Site& site) {
+      const auto position = site.part == atp::Site::Part::feed_forward ? 0 : 1;
+      return adapter(made, [=, this, &layers, &positions, &weight, &bias, layer = site.layer] {
+        const auto of_all_tasks = [&](const at::Tensor& one) { return one.expand({tasks_.value.size(0), -1}); };
+        const auto joined =
+            at::cat({tasks_.value, of_all_tasks(layers.value[layer]), of_all_tasks(positions.value[position])}, 1);
+        return at::layer_norm(project(joined), {projected_}, weight.value, bias.value, 1e-6);
+      });
+    };
   }
 
   After adapter(const Generators& made, Embedding embedding) const {
@@ -122,12 +129,7 @@ class HyperFormer final : public HypernetworkMethod {
 
   // The backbone's own layer norm, trained: x̂ ⊙ w, w at first the checkpoint's.
   After norm(const atp::Site& site) {
-    const auto checkpoint = [name = site.name + ".weight"](const atp::Start& start, const atp::Parameter&) {
-      for (const auto& [known, weight] : start.backbone->weights())
-        if (known == name) return weight;
-      throw atp::PluginError("the backbone has a layer norm without a weight '" + name + "'");
-    };
-    const auto& weight = parameter(site.name + ".weight", {width_}, "layer_norm", checkpoint, false);
+    const auto& weight = parameter(site.name + ".weight", {width_}, "layer_norm", atp::initial::weight(), false);
     return [&weight](const at::Tensor& normalised, const at::Tensor&, const atp::SiteContext&) {
       return normalised * weight.value.to(normalised.scalar_type());
     };

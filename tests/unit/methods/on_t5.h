@@ -18,7 +18,8 @@ struct OnT5 {
 inline const atp::Registry& t5_methods() {
   static const atp::Registry registry = [] {
     atp::Registry made;
-    for (const auto* method : {"dept", "hyperdecoder", "hyperformer"}) load_plugin(made, "method", method);
+    for (const auto* method : {"adapter_fusion", "dept", "hyperdecoder", "hyperformer", "mpt", "spot"})
+      load_plugin(made, "method", method);
     load_plugin(made, "backbone", "t5");
     return made;
   }();
@@ -46,14 +47,38 @@ inline std::shared_ptr<atp::Backbone> t5_outline(const std::string& shape) {
 }
 
 inline std::shared_ptr<atp::Method> method_on(const std::shared_ptr<atp::Backbone>& backbone, const OnT5& what) {
-  const atp::MethodContext context{.backbone = backbone, .tasks = what.tasks, .inputs = what.inputs, .source_length = 256};
+  const atp::MethodContext context{
+      .backbone = backbone, .tasks = what.tasks, .inputs = what.inputs, .source_length = 256};
   return t5_methods().make<atp::Method>(what.method, context, t5_options("method", what.method, what.options));
+}
+
+// Two finished results of `adapter` with bottlenecks of 4: `<site>.adapter.{down,up}.{weight,bias}` for one task, and
+// the layer norms.
+inline std::vector<atp::NamedResult> made_adapters(const atp::Backbone& backbone, const atp::Start& start) {
+  std::vector<atp::NamedResult> results;
+  for (const std::string name : {"adapters.first", "adapters.second"}) {
+    auto& result = results.emplace_back(atp::NamedResult{name, {}});
+    const auto add = [&](const std::string& tensor, const std::vector<std::int64_t>& shape) {
+      result.tensors[tensor] = at::empty(shape, at::kDouble).normal_(0, 0.5, start.stream(name + tensor));
+    };
+    for (const auto& site : backbone.sites()) {
+      if (site.kind == atp::Site::Kind::norm) add(site.name + ".weight", {16});
+      if (site.kind != atp::Site::Kind::sublayer) continue;
+      add(site.name + ".adapter.down.weight", {1, 4, 16});
+      add(site.name + ".adapter.down.bias", {1, 4});
+      add(site.name + ".adapter.up.weight", {1, 16, 4});
+      add(site.name + ".adapter.up.bias", {1, 16});
+    }
+  }
+  return results;
 }
 
 inline atp::Start start_on(const atp::Backbone& backbone, at::ScalarType precision = at::kDouble) {
   Choices choices;
   choices.precision = precision;
-  return first_values(backbone, choices);
+  auto start = first_values(backbone, choices);
+  start.results["adapters"] = made_adapters(backbone, start);
+  return start;
 }
 
 // With first values drawn again as N(0, 0.3²), so that nothing is zero or hidden by something small.

@@ -18,6 +18,8 @@ const std::vector<OnT5>& methods_on_t5() {
       {"hyperdecoder", options({{"bottleneck", 3}, {"hidden", 5}, {"encoder_mlp", true}, {"encoder_adapters", false}})},
       {"hyperformer", options({{"reduction", 4}, {"task_width", 3}, {"hidden", 5}, {"projected_width", 4}})},
       {"hyperformer_plus_plus", options({{"reduction", 4}, {"task_width", 3}, {"hidden", 5}, {"projected_width", 4}})},
+      {"mpt", options({{"prompt_length", 3}, {"rank", 2}})},
+      {"adapter_fusion", options({{"adapters", "adapters"}, {"reduction", 4}}), {"one"}, {{"adapters", 2}}},
   };
   return all;
 }
