@@ -41,6 +41,7 @@ class HyperFormer final : public HypernetworkMethod {
       throw atp::RecipeError(params.origin("reduction"),
                              "'reduction': found '" + std::to_string(params.integer("reduction")) +
                                  "', expected at most the backbone's width, " + std::to_string(width_));
+    tasks_.of_tasks = true;
     const auto takes_adapter = [](const atp::Site& site) {
       return site.kind == atp::Site::Kind::sublayer && site.part != atp::Site::Part::cross_attention;
     };

@@ -55,6 +55,7 @@ class MPT final : public atp::Method {
     prompt_ = &parameter("prompt", {length, width}, "prompt", atp::initial::vocabulary());
     columns_ = &parameter("task_columns", {tasks, length, rank}, "low_rank", near);
     rows_ = &parameter("task_rows", {tasks, rank, width}, "low_rank", atp::initial::ones());
+    columns_->of_tasks = rows_->of_tasks = true;
     if (context.inputs.contains("start_from") && context.inputs.at("start_from") > 1)
       throw atp::RecipeError(params.origin("start_from"),
                              "'start_from' names " + std::to_string(context.inputs.at("start_from")) +
