@@ -25,7 +25,8 @@ class AdapterFusion final : public atp::Method {
                 .help("finished results of adapter, two or more: a step, its results, or files")
                 .required(),
             atp::integer("reduction", 32).at_least(1).help("that of the adapters"),
-            atp::number("learning_rate", 5e-5).at_least(0).help("highest rate of the schedule")};
+            atp::number("learning_rate", 5e-5).at_least(0).help("highest rate of the schedule"),
+            atp::start_from_option()};
   }
 
   AdapterFusion(const atp::MethodContext& context, const atp::Params& params)

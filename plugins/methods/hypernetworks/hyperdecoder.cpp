@@ -41,7 +41,8 @@ class Hyperdecoder final : public HypernetworkMethod {
             atp::integer("hidden", 128).at_least(1).help("width of the hypernetwork"),
             atp::boolean("encoder_adapters", true).help("the encoder has adapters, too, the same for all instances"),
             atp::boolean("encoder_mlp", false).help("the pooled encoder output goes through two layers first"),
-            atp::number("learning_rate", 3e-4).at_least(0).help("highest rate of the schedule")};
+            atp::number("learning_rate", 3e-4).at_least(0).help("highest rate of the schedule"),
+            atp::start_from_option()};
   }
 
   Hyperdecoder(const atp::MethodContext& context, const atp::Params& params)

@@ -27,7 +27,8 @@ class HyperFormer final : public HypernetworkMethod {
             atp::integer("task_width", 64).at_least(1).help("of the embeddings of tasks, layers and positions"),
             atp::integer("hidden", 128).at_least(1).help("width between the two layers of h"),
             atp::integer("projected_width", 64).at_least(1).help("of I, which the adapters are made of"),
-            atp::number("learning_rate", 3e-4).at_least(0).help("highest rate of the schedule")};
+            atp::number("learning_rate", 3e-4).at_least(0).help("highest rate of the schedule"),
+            atp::start_from_option()};
   }
 
   HyperFormer(const atp::MethodContext& context, const atp::Params& params, bool shared)

@@ -180,6 +180,7 @@ TEST_CASE("SPoT: the most similar prompts are the start") {
   for (std::uint64_t j = 0; j < 4; ++j) sources.push_back(drawn({3, 16}, 20 + j));
   sources[2] = target * 5 + drawn({3, 16}, 30) * 0.5;  // far more like it than the others, and longer
   sources[0] = target + drawn({3, 16}, 31) * 0.5;
+  sources[1] = (target + drawn({3, 16}, 32) * 2) * 20;  // the longest, and no more like it than most
   start.prompts["similar_to"] = {{"own", target}};
   start.prompts["source_prompts"].clear();
   std::vector<double> similarity;
