@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <sstream>
 
@@ -35,23 +36,34 @@ void change(const Experiment& experiment, const std::string& from, const std::st
   experiment.write("recipe.yaml", text.replace(at, from.size(), to));
 }
 
-// A prompt as PEFT saves one: a single matrix `prompt_embeddings`, in float32.
-std::string peft_prompt(int length, int width) {
-  const std::string shape = std::to_string(length) + "," + std::to_string(width);
-  const auto bytes = static_cast<std::size_t>(length * width) * sizeof(float);
-  std::string header = R"({"prompt_embeddings":{"dtype":"F32","shape":[)" + shape + R"(],"data_offsets":[0,)" +
-                       std::to_string(bytes) + "]}}";
+struct Matrix {
+  std::string name;
+  int rows, columns;
+};
+
+// A file of safetensors with matrices in float32.
+std::string safetensors(const std::vector<Matrix>& matrices) {
+  std::string header, numbers;
+  for (const auto& [name, rows, columns] : matrices) {
+    const std::size_t begin = numbers.size();
+    for (int i = 0; i < rows * columns; ++i) {
+      const float value = static_cast<float>(i % 7 - 3) / 10.0F;
+      numbers.append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+    header += (header.empty() ? "{\"" : ",\"") + name + R"(":{"dtype":"F32","shape":[)" + std::to_string(rows) + "," +
+              std::to_string(columns) + R"(],"data_offsets":[)" + std::to_string(begin) + "," +
+              std::to_string(numbers.size()) + "]}";
+  }
+  header += "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
   std::string file(8, '\0');
   const std::uint64_t size = header.size();
   std::memcpy(file.data(), &size, sizeof size);
-  file += header;
-  for (int i = 0; i < length * width; ++i) {
-    const float value = static_cast<float>(i % 7 - 3) / 10.0F;
-    file.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
-  return file;
+  return file + header + numbers;
 }
+
+// A prompt as PEFT saves one.
+std::string peft_prompt(int length, int width) { return safetensors({{"prompt_embeddings", length, width}}); }
 
 }  // namespace
 
@@ -203,4 +215,41 @@ TEST_CASE("prompts of other programs are source prompts, from training to predic
   const Ended narrow = experiment.atp_run({"--dry-run"});
   CHECK(narrow.status == 2);
   CHECK(contains(narrow.error, "one.safetensors"));
+}
+
+TEST_CASE("an adapter of DePT is no prompt that stands alone") {
+  const Experiment experiment;
+  const auto refused = [&](const std::string& file) {
+    change(experiment, "source_prompts: source\n", "source_prompts: [{file: \"" + file + "\"}]\n");
+    const Ended ended = experiment.atp_run({"--dry-run"});
+    CHECK(ended.status == 2);
+    INFO(ended.error);
+    CHECK(contains(ended.error, "no prompt can be taken from " + file + ": it is an adapter of DePT"));
+    CHECK(contains(ended.error, "it holds prompt_embeddings, prompt_encoder.lora_embedding_A"));
+    change(experiment, "source_prompts: [{file: \"" + file + "\"}]\n", "source_prompts: source\n");
+  };
+  refused(experiment.write("dept.safetensors", safetensors({{"prompt_embeddings", 4, 64},
+                                                            {"prompt_encoder.lora_embedding_A", 16, 2},
+                                                            {"prompt_encoder.lora_embedding_B", 2, 64}})));
+  const char* shared = std::getenv("ATP_SHARED");
+  const std::string real = std::string(shared ? shared : atp::test::in_source_tree("/../shared")) +
+                           "/fixtures/dept_adapters/sst2/adapter_model.bin";
+  if (fs::exists(real))
+    refused(fs::canonical(real).string());
+  else
+    MESSAGE("skipped: no " << real << " (ATP_SHARED says where shared/ is)");
+}
+
+TEST_CASE("predictions that cannot be written are a message with the file's own name") {
+  const Experiment experiment;
+  REQUIRE(experiment.atp_run({"--only", "source"}).status == 0);
+  const std::string folder = experiment / "locked";
+  fs::create_directory(folder);
+  fs::permissions(folder, fs::perms::owner_read | fs::perms::owner_exec);
+  Setting setting;
+  setting.obeys_modes = true;
+  const Ended ended = predict(experiment, {"out/recipe/source", "--out", "locked/answers.txt"}, setting);
+  CHECK(ended.status == 2);
+  CHECK(contains(ended.error, "locked/answers.txt: cannot be written: Permission denied\n"));
+  fs::permissions(folder, fs::perms::owner_all);
 }

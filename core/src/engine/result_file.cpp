@@ -139,6 +139,12 @@ struct PromptPlace {
 };
 
 PromptPlace find_prompt(const ResultFile& result, const Contents& contents) {
+  for (const auto& tensor : contents.tensors)
+    if (tensor.name.find("lora_embedding_") != std::string::npos)
+      throw no_prompt(
+          result, contents,
+          "it is an adapter of DePT, whose prompt was trained together with a change of the embedded inputs "
+          "and is no prompt without it; expected a prompt that stands alone");
   const auto* tensor = contents.find("prompt");
   if (!tensor) tensor = contents.find("prompt_embeddings");
   if (!tensor && contents.tensors.size() == 1) tensor = &contents.tensors.front();

@@ -76,10 +76,10 @@ bool is_same_file(int descriptor, const std::string& path) {
 }
 
 // The lock keeps two writers apart and goes with the process.
-int open_partial(const std::string& partial) {
+int open_partial(const std::string& path, const std::string& partial) {
   while (true) {
     const int number = open_file(partial, O_RDWR | O_CREAT);
-    if (number < 0) fail(partial, "cannot be created", errno);
+    if (number < 0) fail(path, "cannot be written", errno);
     ::flock(number, LOCK_EX);  // where the file system has no locks there is nothing to wait for
     if (is_same_file(number, partial)) return number;
     ::close(number);  // another writer renamed it meanwhile
@@ -99,7 +99,7 @@ int open_nameless() {
 
 PartialFile::PartialFile(const std::string& path)
     : path_(path.empty() ? "a temporary file" : path), partial_(path.empty() ? "" : path + ".partial") {
-  descriptor_ = path.empty() ? open_nameless() : open_partial(partial_);
+  descriptor_ = path.empty() ? open_nameless() : open_partial(path_, partial_);
   if (::ftruncate(descriptor_, 0) != 0) give_up(errno);
 }
 
