@@ -16,6 +16,7 @@
 
 #include "atp/error.h"
 #include "engine/engine.h"
+#include "pipeline/failure_text.h"
 #include "pipeline/stop_signal.h"
 
 // What the programs share: reading their arguments and ending with a message and a status, whatever happens.
@@ -106,10 +107,8 @@ int run_program(const char* name, const Work& work) {
     return status == 0 ? 1 : status;
   } catch (const Error& error) {
     std::cerr << error.what() << "\n";
-  } catch (const std::bad_alloc&) {
-    std::cerr << name << ": not enough memory\n";
-  } catch (const std::exception& error) {
-    std::cerr << name << ": a fault of the program itself, please report it: " << error.what() << "\n";
+  } catch (...) {
+    std::cerr << name << ": " << failure_text() << "\n";
   }
   return usage_error;
 }

@@ -71,7 +71,7 @@ TEST_CASE("a checkpoint that cannot be used is refused before anything is traine
   const auto refused = [&] {
     const Ended ended = experiment.atp_run();
     CHECK(ended.status == 2);
-    CHECK_FALSE(contains(ended.error, "begins"));
+    CHECK_FALSE(contains(ended.error, ": begins"));
     return ended.error;
   };
   experiment.write("t5/config.json", read(goldens + "t5/first/config.json"));
@@ -83,6 +83,10 @@ TEST_CASE("a checkpoint that cannot be used is refused before anything is traine
   INFO(error);
   CHECK(contains(error, "t5/pytorch_model.bin: its pickle asks for 'posix.system'; expected tensors"));
   CHECK_FALSE(contains(error, "os.system was called"));
+  const std::string whole = read(goldens + "torch_save/mixed-2.pt");
+  experiment.write("t5/pytorch_model.bin", whole.substr(0, whole.size() / 2));
+  CHECK(
+      contains(refused(), "t5/pytorch_model.bin: begins as a zip archive (as torch.save writes it) and does not end"));
   fs::rename(experiment / "t5/pytorch_model.bin", experiment / "t5/shard-1.bin");
   experiment.write("t5/pytorch_model.bin.index.json", R"({"weight_map": {"a": "shard-1.bin", "b": "shard-2.bin"}})");
   CHECK(contains(refused(), "of the 2 shards that it names, these are not beside it: shard-2.bin"));
@@ -232,7 +236,12 @@ TEST_CASE("a step that fails stops only what reads it, says so at the end, and i
   const Ended ended = experiment.atp_run();
   INFO(ended.error);
   CHECK(ended.status == 1);
-  CHECK(contains(ended.error, "failed: 'target': "));
+  const auto said = ended.error.find("error: 'target' failed: ");
+  REQUIRE(said != std::string::npos);
+  const std::string why = ended.error.substr(said + 24, ended.error.find('\n', said) - said - 24);
+  REQUIRE(why.size() > 20);
+  CHECK(ended.error.find(why, said + 25) == std::string::npos);  // once, when it happened
+  CHECK(contains(ended.error, "error: failed: 'target', see " + experiment / "out/steps/"));
   CHECK(contains(ended.error, "not run: 'scores' reads a step that failed"));
   CHECK(contains(ended.out, "| scores | – |"));
   const auto states = experiment.states();
@@ -380,4 +389,34 @@ TEST_CASE("a library that a recipe names and that cannot be loaded is reported w
   INFO(ended.error);
   CHECK(contains(ended.error, "recipe.yaml:3"));
   CHECK(contains(ended.error, "broken.so"));
+}
+
+TEST_CASE("a folder of $ATP_PLUGIN_PATH that is not there is said where a name is not found") {
+  const Experiment experiment;
+  const Setting setting{{{"ATP_PLUGIN_PATH", "/nowhere"}}};
+  const std::string word = "warning: $ATP_PLUGIN_PATH names /nowhere, and there is no such folder\n";
+  CHECK_FALSE(contains(experiment.atp_run({"--dry-run"}, "out", setting).error, word));
+  change(experiment, "method: prompt_tuning", "method: prompt_tunning");
+  const Ended ended = experiment.atp_run({"--dry-run"}, "out", setting);
+  CHECK(ended.status == 2);
+  CHECK(contains(ended.error, "no method 'prompt_tunning'; did you mean 'prompt_tuning'?"));
+  CHECK(contains(ended.error, word));
+}
+
+TEST_CASE("what the system refuses is said with the path, in no library's words") {
+  const Experiment experiment;
+  const std::string long_name(300, 'a');
+  const auto check_refusal = [](const Ended& ended, const std::string& expected) {
+    CHECK(ended.status == 2);
+    CHECK(ended.error == expected);
+  };
+  const std::string too_long = ": File name too long\n", recipe = experiment / "recipe.yaml";
+  check_refusal(experiment.atp_run({"--dry-run"}, long_name), "atp-run: " + experiment / long_name + too_long);
+  check_refusal(experiment.atp_run({"--dry-run", "--set", "backbone.checkpoint=" + long_name}),
+                "atp-run: " + fs::current_path().string() + "/" + long_name + too_long);
+  check_refusal(run(program("atp"), {"runs", "--out", long_name}), "atp: " + long_name + too_long);
+  const std::string gone = " && rmdir \"$PWD\" && ";
+  fs::create_directory(experiment / "gone");
+  check_refusal(run("/bin/sh", {"-c", "cd " + experiment / "gone" + gone + program("atp-run") + " " + recipe}),
+                "atp-run: the current folder: No such file or directory\n");
 }

@@ -37,7 +37,7 @@ auto translated(Work&& work) {
   } catch (const std::bad_alloc&) {
     throw Error("memory is full; use a smaller batch_size, or more accumulation");
   } catch (const std::filesystem::filesystem_error& error) {
-    throw Error(error.what());
+    throw Error(error.path1().string() + ": " + error.code().message());
   }
 }
 

@@ -39,30 +39,29 @@ void write_reports(const Plan& plan, const RunRequest& request, RunOutcome& outc
       const std::string text = write_report(plan, report, request.out);
       if (!request.json) out << "\n" << text;
     } catch (const Error& error) {
-      log::error(error.what());
-      outcome.failures.push_back("'" + report.step.name + "': " + error.what());
+      log::error("'" + report.step.name + "' failed: " + error.what());
+      outcome.failures.push_back({report.step.name, error.what()});
     }
 }
 
-// What is left to say after the last step: failures, what they cost, how to go on.
+// What is left to say after the last step: which failed (why was said when they did), what that costs, how to go on.
 void print_outcome(const RunOutcome& outcome, const RunRequest& request) {
-  for (const auto& failure : outcome.failures) log::error("failed: " + failure);
+  for (const auto& failure : outcome.failures)
+    log::error("failed: '" + failure.step + "'" + (failure.log.empty() ? "" : ", see " + failure.log));
   for (const auto& skipped : outcome.skipped) log::error("not run: '" + skipped + "' reads a step that failed");
   if (outcome.stopped) log::warn("stopped; to go on where it stopped: " + request.command);
 }
 
 Value outcome_json(const RunOutcome& outcome) {
-  const auto list = [](const std::vector<std::string>& texts) {
-    Value value = Value::list();
-    for (const auto& text : texts) value.push_back(text);
-    return value;
-  };
+  Value failures = Value::list(), skipped = Value::list();
+  for (const auto& failure : outcome.failures) failures.push_back(failure.text());
+  for (const auto& step : outcome.skipped) skipped.push_back(step);
   Value value = Value::map();
   value.set("status", outcome.exit_status());
   value.set("done", outcome.done);
   value.set("reused", outcome.reused);
-  value.set("failures", list(outcome.failures));
-  value.set("skipped", list(outcome.skipped));
+  value.set("failures", std::move(failures));
+  value.set("skipped", std::move(skipped));
   return value;
 }
 

@@ -6,6 +6,7 @@
 
 #include "atp/log.h"
 #include "io/durable_file.h"
+#include "pipeline/failure_text.h"
 #include "pipeline/jobs.h"
 #include "pipeline/progress.h"
 #include "pipeline/record.h"
@@ -62,11 +63,9 @@ void add_earlier(const StepFolder& folder, RunCircumstances& circumstances) {
   circumstances.tokens += integer_in(*earlier, "tokens");
 }
 
-std::string message_of(const std::exception& error) {
-  return dynamic_cast<const std::bad_alloc*>(&error) ? "not enough memory" : error.what();
-}
-
 }  // namespace
+
+std::string StepFailure::text() const { return "'" + step + "': " + message + (log.empty() ? "" : "\n  log: " + log); }
 
 int RunOutcome::exit_status() const { return stopped ? 130 : failures.empty() ? 0 : 1; }
 
@@ -200,8 +199,8 @@ Runner::Attempt Runner::attempt(std::size_t index) {
       return Attempt::done;
     }
     return attempt_locked(index, folder);
-  } catch (const std::exception& error) {  // the output folder, before or after the work itself
-    note_failure(index, message_of(error), "");
+  } catch (...) {  // the output folder, before or after the work itself
+    note_failure(index, failure_text(), "");
     return Attempt::failed;
   }
 }
@@ -226,10 +225,11 @@ Runner::Attempt Runner::attempt_locked(std::size_t index, const StepFolder& fold
   Attempt made = Attempt::failed;
   try {
     made = work_on(index, place);
-  } catch (const std::exception& error) {
-    note_failure(index, message_of(error), place.file("log.txt"));
+  } catch (...) {
+    const std::string message = failure_text();
+    note_failure(index, message, place.file("log.txt"));
     try {
-      place.remember_failure(message_of(error) + "\n");
+      place.remember_failure(message + "\n");
     } catch (const Error&) {  // the disk that made it fail is full for this note too
     }
   }
@@ -245,7 +245,7 @@ void Runner::note_failure(std::size_t index, const std::string& message, const s
   const std::string name = label(plan_.works[index]);
   log::error("'" + name + "' failed: " + message);
   fates_[index] = Fate::failed;
-  outcome_.failures.push_back("'" + name + "': " + message + (log_file.empty() ? "" : "\n  log: " + log_file));
+  outcome_.failures.push_back({name, message, log_file});
 }
 
 Runner::Attempt Runner::work_on(std::size_t index, const StepFolder& folder) {

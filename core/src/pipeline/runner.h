@@ -15,12 +15,20 @@ struct RunSettings {
   bool fresh = false;  // redo this recipe's steps; a finished one stays until its successor is
 };
 
+struct StepFailure {
+  std::string step;      // "target.boolq (variant=…)"
+  std::string message;   // said when it happened
+  std::string log = {};  // the step's log file; "": it got no such far
+
+  std::string text() const;  // all of it
+};
+
 // What became of a plan's work.
 struct RunOutcome {
-  std::int64_t done = 0;              // in this process
-  std::int64_t reused = 0;            // finished before, or by another process meanwhile
-  std::vector<std::string> failures;  // "target.boolq (variant=…): message"
-  std::vector<std::string> skipped;   // they read a step that failed
+  std::int64_t done = 0;    // in this process
+  std::int64_t reused = 0;  // finished before, or by another process meanwhile
+  std::vector<StepFailure> failures;
+  std::vector<std::string> skipped;  // they read a step that failed
   bool stopped = false;
 
   int exit_status() const;  // 0, 1 or 130

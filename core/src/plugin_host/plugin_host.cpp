@@ -6,8 +6,10 @@
 #include <iterator>
 #include <memory>
 #include <set>
+#include <utility>
 
 #include "atp/error.h"
+#include "atp/log.h"
 #include "atp/plugin.h"
 
 namespace atp {
@@ -162,9 +164,20 @@ PluginFile* PluginHost::offering(const std::string& kind, const std::string& nam
 const Registry::Entry* PluginHost::find(const std::string& kind, const std::string& name) {
   if (const auto* entry = registry_.find(kind, name)) return entry;
   auto* file = offering(kind, name);
-  if (!file) return nullptr;
+  if (!file) {
+    warn_of_missing_places();
+    return nullptr;
+  }
   load(*file);
   return registry_.find(kind, name);
+}
+
+// A folder of the search path may be missing; that is worth a word when something is not found.
+void PluginHost::warn_of_missing_places() {
+  if (std::exchange(told_missing_places_, true)) return;
+  for (const auto& place : places_)
+    if (!place.exists && place.title == "$ATP_PLUGIN_PATH")
+      log::warn("$ATP_PLUGIN_PATH names " + place.folder + ", and there is no such folder");
 }
 
 std::vector<std::string> PluginHost::names(const std::string& kind) {

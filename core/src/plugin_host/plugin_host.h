@@ -48,6 +48,7 @@ class PluginHost final : public Catalogue {
  private:
   void check_file(PluginFile& file);
   void note_conflicts();
+  void warn_of_missing_places();
   PluginFile* offering(const std::string& kind, const std::string& name);
   void load(PluginFile& file);
   Fault register_library(const PluginFile& file, Registry& apart) const;
@@ -58,6 +59,7 @@ class PluginHost final : public Catalogue {
   LibTorch& libtorch_;
   Registry registry_;
   std::set<std::string> loaded_;  // by library
+  bool told_missing_places_ = false;
 };
 
 // `atp plugins`: every library, what it offers, what is shadowed, what cannot be loaded and why.
