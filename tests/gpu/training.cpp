@@ -93,28 +93,37 @@ class Waits final : public c10::WarningHandler {
 }  // namespace
 
 TEST_CASE("a training that is stopped goes on bit for bit") {
-  const Folder whole, halved;
-  Experiment experiment{.method = "prompt_tuning", .dropout = 0.1};
-  atp::TrainJob job;
-  job.model = model_job(experiment);
-  job.train = {random_split(20, 3, 40, experiment.vocabulary)};
-  job.validation = {random_split(7, 3, 40, experiment.vocabulary)};
-  job.settings = settings_of(4, 12);
-  job.identity = "step";
-  job.folder = whole.path();
-  REQUIRE(workplace().engine.train(job, {}).finished);
+  const Folder source;  // what prompt tuning leaves is ATTEMPT's source prompt, twice
+  for (const std::string method : {"prompt_tuning", "attempt"}) {
+    CAPTURE(method);
+    const Folder other, halved;
+    const Folder& whole = method == "prompt_tuning" ? source : other;
+    const Experiment experiment{.method = method, .dropout = 0.1};
+    atp::TrainJob job;
+    job.model = model_job(experiment);
+    if (method == "attempt")
+      for (const char* name : {"one", "two"})
+        job.model.source_prompts.push_back(
+            {.name = name, .file = source / "checkpoint/tensors.safetensors", .task = ""});
+    job.train = {random_split(20, 3, 40, experiment.vocabulary)};
+    job.validation = {random_split(7, 3, 40, experiment.vocabulary)};
+    job.settings = settings_of(4, 12);
+    job.identity = "step";
+    job.folder = whole.path();
+    REQUIRE(workplace().engine.train(job, {}).finished);
 
-  job.folder = halved.path();
-  std::atomic<bool> stop = false;
-  const atp::Control control{.stop = &stop,
-                             .progress = [&](const atp::Progress& progress) { stop = progress.update >= 5; }};
-  REQUIRE_FALSE(workplace().engine.train(job, control).finished);
-  const auto resumed = workplace().engine.train(job, {});
-  REQUIRE(resumed.finished);
-  CHECK(resumed.resumed_at == 5);
-  for (const char* name : {"metrics.jsonl", "predictions.jsonl", "checkpoint/tensors.safetensors"}) {
-    CAPTURE(name);
-    CHECK(contents(whole / name) == contents(halved / name));
+    job.folder = halved.path();
+    std::atomic<bool> stop = false;
+    const atp::Control control{.stop = &stop,
+                               .progress = [&](const atp::Progress& progress) { stop = progress.update >= 5; }};
+    REQUIRE_FALSE(workplace().engine.train(job, control).finished);
+    const auto resumed = workplace().engine.train(job, {});
+    REQUIRE(resumed.finished);
+    CHECK(resumed.resumed_at == 5);
+    for (const char* name : {"metrics.jsonl", "predictions.jsonl", "checkpoint/tensors.safetensors"}) {
+      CAPTURE(name);
+      CHECK(contents(whole / name) == contents(halved / name));
+    }
   }
 }
 
