@@ -24,6 +24,10 @@ def used():
     return sum(part for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN) for part in resource.getrusage(who)[:2])
 
 
+def peak():  # of the largest process; a child counts what it shares with its parent, so a sum would be too much
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * 1024
+
+
 def plain(text):  # T5's rule for question answering: punctuation stands alone
     return " ".join(re.sub(r"([^\w\s])", r" \1 ", text).split())
 
@@ -52,7 +56,7 @@ def main(file, cache, tokenizer, length):
     count = sum(len(column) for name in ("source_ids", "target_ids")
                 for chunk in rows.data.column(name).chunks for column in [chunk.flatten()])
     print(json.dumps({"seconds": time.perf_counter() - began, "cpu": used() - cpu, "rows": len(rows), "ids": count,
-                      "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+                      "peak_bytes": peak()}))
 
 
 main(*sys.argv[1:])
