@@ -128,6 +128,9 @@ struct TrainedCount {
   std::int64_t parameters = 0;  // trained, in all
   double parameters_per_task = 0;
   std::int64_t backbone_parameters = 0;
+  double share() const {  // of the backbone's, 0 … 1 and more
+    return backbone_parameters > 0 ? static_cast<double>(parameters) / static_cast<double>(backbone_parameters) : 0;
+  }
   std::vector<std::string> groups = {};   // that learning rates can be given for
   std::vector<TensorShape> tensors = {};  // the trained ones
 };

@@ -121,7 +121,7 @@ std::optional<std::vector<NamedResult>> planned_results(const std::vector<Result
     const auto shapes = tensor_shapes(file);
     if (!shapes) return {};
     auto& result = results.emplace_back(NamedResult{file.name, {}});
-    for (const auto& [name, shape] : *shapes) result.tensors.emplace(name, outline_of(shape));
+    for (const auto& one : *shapes) result.tensors.emplace(one.name, outline_of(one.shape));
   }
   return results;
 }

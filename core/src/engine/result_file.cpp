@@ -141,7 +141,7 @@ struct PromptPlace {
 PromptPlace find_prompt(const ResultFile& result, const Contents& contents) {
   for (const auto& tensor : contents.tensors)
     if (tensor.name.find("lora_embedding_") != std::string::npos)
-      throw no_prompt(
+      throw nothing_for(
           result, contents,
           "it is an adapter of DePT, whose prompt was trained together with a change of the embedded inputs "
           "and is no prompt without it; expected a prompt that stands alone");

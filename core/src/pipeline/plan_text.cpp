@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/filesystem.hpp>
+#include <cmath>
 #include <iomanip>
 #include <map>
 #include <ostream>
@@ -72,6 +73,13 @@ class Estimate {
   std::map<std::pair<std::string, std::int64_t>, std::optional<MeasuredSpeed>> speeds_;
 };
 
+// Two digits of it, so that a small share is seen: "0.36%".
+std::string percentage(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2g%%", 100 * share);
+  return share >= 1 ? std::to_string(std::llround(100 * share)) + "%" : text;
+}
+
 void print_work(const Work& work, Estimate& estimate, std::ostream& stream) {
   stream << "  " << std::left << std::setw(26) << work.title() << ' ' << std::setw(9) << work.step.verb << ' '
          << std::setw(10) << state_name(work.state) << std::right;
@@ -80,6 +88,8 @@ void print_work(const Work& work, Estimate& estimate, std::ostream& stream) {
            << " trained";
     const auto each = static_cast<std::int64_t>(work.trained.parameters_per_task);
     if (each != work.trained.parameters && each > 0) stream << " (" << grouped(each) << " a task)";
+    if (work.trained.backbone_parameters > 0)
+      stream << ", " << percentage(work.trained.share()) << " of the backbone's";
     stream << ", " << grouped(work.examples) << " examples, " << grouped(work.updates) << " updates";
   } else {
     stream << " " << grouped(work.examples) << " examples";
@@ -135,6 +145,7 @@ Value work_json(const Work& work, Estimate& estimate) {
   value.set("method", work.step.method ? Value(work.step.method->name) : Value());
   value.set("trained_parameters", work.trained.parameters);
   value.set("trained_parameters_per_task", work.trained.parameters_per_task);
+  value.set("trained_share", work.trained.share());
   value.set("backbone_parameters", work.trained.backbone_parameters);
   value.set("examples", work.examples);
   value.set("updates", work.updates);

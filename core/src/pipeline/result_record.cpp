@@ -116,6 +116,7 @@ Value result_record(const Work& work, const StepResult& result, const std::vecto
   }
   record.set("trained_parameters", result.trained.parameters);
   record.set("trained_parameters_per_task", result.trained.parameters_per_task);
+  record.set("trained_share", result.trained.share());
   record.set("backbone_parameters", result.trained.backbone_parameters);
   if (const auto faults = faults_in(work.step); !faults.empty()) {
     Value& names = record.set("compat", Value::list());
