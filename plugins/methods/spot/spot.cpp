@@ -38,7 +38,8 @@ at::Tensor most_similar(const atp::Start& start, const atp::Parameter& parameter
   const auto target = similar->second.front().second.to(all.options()).mean(0);
   const auto [similarities, places] = at::cosine_similarity(all.mean(1), target.unsqueeze(0), 1).topk(count);
   for (std::int64_t i = 0; i < count; ++i)
-    atp::log::info("spot starts from '" + sources->second[places[i].item<std::size_t>()].first + "', similarity " +
+    atp::log::info("spot starts from '" +
+                   sources->second[static_cast<std::size_t>(places[i].item<std::int64_t>())].first + "', similarity " +
                    std::to_string(similarities[i].item<double>()));
   if (count == 1) return all[places[0].item<std::int64_t>()];
   const auto weights = similarities / similarities.sum();
