@@ -38,8 +38,8 @@ struct ATP_EXPORT Option {
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
   bool minimum_excluded = false, maximum_excluded = false;
-  std::vector<std::string> choices;  // a text must be one of them; `choices_open`: other types pass too
-  bool choices_open = false;
+  std::vector<std::string> choices;  // a text must be one of them
+  bool choices_open = false;         // they stand beside the option's own type: a number, or one of these words
   std::string unit_name;
   std::string help_text;
   Input input = Input::none;
@@ -50,6 +50,7 @@ struct ATP_EXPORT Option {
   Option& below(double value) { return maximum = value, maximum_excluded = true, *this; }
   Option& positive() { return minimum = 0, minimum_excluded = true, *this; }
   Option& one_of(std::vector<std::string> names) { return choices = std::move(names), *this; }
+  Option& or_one_of(std::vector<std::string> names) { return choices_open = true, one_of(std::move(names)); }
   Option& required() { return is_required = true, *this; }
   Option& nullable() { return allows_null = true, *this; }
   Option& unit(std::string name) { return unit_name = std::move(name), *this; }

@@ -48,7 +48,7 @@ std::string expectation(const Option& option) {
     text += (option.maximum_excluded ? ", below " : ", at most ") + number_text(option.maximum);
   std::string choices;
   for (const auto& choice : option.choices) choices += (choices.empty() ? "" : " | ") + choice;
-  if (!choices.empty()) text += ": " + choices;
+  if (!choices.empty()) text += (option.choices_open ? ", or " : ": ") + choices;
   if (option.is_required) return text + "; required";
   if (option.fallback.is_null()) return text + "; optional";
   return text + "; default " +

@@ -50,9 +50,16 @@ Value number_value(double number) {
   return is_whole ? Value(static_cast<std::int64_t>(number)) : Value(number);
 }
 
+void add_range(Value& schema, const Option& option) {
+  if (std::isfinite(option.minimum))
+    schema.set(option.minimum_excluded ? "exclusiveMinimum" : "minimum", number_value(option.minimum));
+  if (std::isfinite(option.maximum))
+    schema.set(option.maximum_excluded ? "exclusiveMaximum" : "maximum", number_value(option.maximum));
+}
+
 Value option_schema(const Option& option) {
   Value schema = Value::map();
-  const char* name = json_type(option.type);
+  const char* name = option.choices_open ? nullptr : json_type(option.type);
   if (name && option.allows_null)
     schema.set("type", texts({name, "null"}));
   else if (name)
@@ -60,10 +67,9 @@ Value option_schema(const Option& option) {
   const std::string unit = option.unit_name.empty() ? "" : " [" + option.unit_name + "]";
   if (!option.help_text.empty() || !unit.empty()) schema.set("description", Value(option.help_text + unit));
   if (!option.fallback.is_null()) schema.set("default", option.fallback);
-  if (std::isfinite(option.minimum))
-    schema.set(option.minimum_excluded ? "exclusiveMinimum" : "minimum", number_value(option.minimum));
-  if (std::isfinite(option.maximum))
-    schema.set(option.maximum_excluded ? "exclusiveMaximum" : "maximum", number_value(option.maximum));
+  add_range(schema, option);  // says nothing of a text
+  if (option.choices_open)
+    schema.set("anyOf", Value(Value::List{type(json_type(option.type)), object({{"enum", texts(option.choices)}})}));
   if (!option.choices.empty() && option.type == Option::Type::text) {
     Value choices = texts(option.choices);
     if (option.allows_null) choices.push_back(Value());

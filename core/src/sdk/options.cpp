@@ -23,7 +23,26 @@ std::string quoted(const Value& value) {
   return value.is_list() || value.is_map() ? std::string(value.type_name()) : "'" + value.scalar_text() + "'";
 }
 
+std::string short_number(double number) {
+  return number == static_cast<double>(static_cast<std::int64_t>(number))
+             ? std::to_string(static_cast<std::int64_t>(number))
+             : Value(number).scalar_text();
+}
+
+// Whether a text would be of the option's type if it did not stand in quotes.
+bool fits_without_quotes(const Option& option, const std::string& text) {
+  if (option.type == Option::Type::boolean) return text == "true" || text == "false";
+  if (text.empty() || text.find_first_not_of("+-.0123456789eE") != std::string::npos) return false;
+  double number = 0;
+  const char* first = text.data() + (text[0] == '+' ? 1 : 0);
+  const auto [end, error] = std::from_chars(first, text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return false;
+  return option.type == Option::Type::number ||
+         (option.type == Option::Type::integer && text.find_first_of(".eE") == std::string::npos);
+}
+
 bool has_type(const Option& option, const Value& value) {
+  if (option.choices_open && value.is_text()) return !fits_without_quotes(option, value.text());
   switch (option.type) {
     case Option::Type::boolean:
       return value.is_boolean();
@@ -44,24 +63,6 @@ bool has_type(const Option& option, const Value& value) {
   return false;
 }
 
-std::string short_number(double number) {
-  return number == static_cast<double>(static_cast<std::int64_t>(number))
-             ? std::to_string(static_cast<std::int64_t>(number))
-             : Value(number).scalar_text();
-}
-
-// Whether a text would be of the option's type if it did not stand in quotes.
-bool fits_without_quotes(const Option& option, const std::string& text) {
-  if (option.type == Option::Type::boolean) return text == "true" || text == "false";
-  if (text.empty() || text.find_first_not_of("+-.0123456789eE") != std::string::npos) return false;
-  double number = 0;
-  const char* first = text.data() + (text[0] == '+' ? 1 : 0);
-  const auto [end, error] = std::from_chars(first, text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return false;
-  return option.type == Option::Type::number ||
-         (option.type == Option::Type::integer && text.find_first_of(".eE") == std::string::npos);
-}
-
 // How a value of another type would be one of the option's.
 std::string advice(const Option& option, const Value& value) {
   const bool is_scalar = !value.is_list() && !value.is_map();
@@ -75,8 +76,9 @@ std::string advice(const Option& option, const Value& value) {
   return "";
 }
 
-// What is expected of an option: of one that takes anything, what its line of help says.
+// "a number", "a number or one of learned, pool_norm"; of an option that takes anything, what its line of help says.
 std::string expectation(const Option& option) {
+  if (option.choices_open) return std::string(option.type_name()) + " or one of " + joined(option.choices);
   return option.type == Option::Type::any && !option.help_text.empty() ? option.help_text : option.type_name();
 }
 
@@ -85,8 +87,10 @@ std::string type_fault(const Option& option, const Value& value) {
   const std::string start = "'" + option.key + "': found ";
   if (value.is_text() && fits_without_quotes(option, value.text()))
     return start + "text \"" + value.text() + "\", expected " + option.type_name() + ": take the quotes away";
-  const std::string note = option.choices.empty() ? "" : " (one of: " + joined(option.choices) + ")";
-  return start + quoted(value) + ", expected " + option.type_name() + note + advice(option, value);
+  const std::string expected = option.choices.empty() || option.choices_open
+                                   ? expectation(option)
+                                   : option.type_name() + (" (one of: " + joined(option.choices) + ")");
+  return start + quoted(value) + ", expected " + expected + advice(option, value);
 }
 
 // What is wrong with a value, or an empty text.
@@ -102,7 +106,8 @@ std::string fault(const Option& option, const Value& value) {
   }
   if (value.is_text() && !option.choices.empty() &&
       std::find(option.choices.begin(), option.choices.end(), value.text()) == option.choices.end())
-    return found + "one of " + joined(option.choices) + did_you_mean(value.text(), option.choices);
+    return found + (option.choices_open ? expectation(option) : "one of " + joined(option.choices)) +
+           did_you_mean(value.text(), option.choices);
   return "";
 }
 

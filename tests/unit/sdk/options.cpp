@@ -81,6 +81,25 @@ TEST_CASE("a number in quotes is told from a text") {
         "r.yaml:5:3: 'note': found '7', expected a text (in quotes it is one)\n");
 }
 
+TEST_CASE("a number or one of a few words") {
+  const Options open{number("temperature").positive().or_one_of({"learned", "pool_norm"})};
+  const auto said = [&](const Value& value) {
+    Problems problems;
+    const auto params = open.check(map_at(1, {{"temperature", value}}), {"r.yaml", 1, 1}, problems);
+    return problems.empty() ? params.value("temperature").scalar_text() : problems.list().front().text();
+  };
+  CHECK(said(13) == "13");
+  CHECK(said("learned") == "learned");
+  CHECK(said(0) == "r.yaml:2:3: 'temperature': found '0', expected a number above 0");
+  CHECK(said("lerned") ==
+        "r.yaml:2:3: 'temperature': found 'lerned', expected a number or one of learned, pool_norm; did you mean "
+        "'learned'?");
+  CHECK(said("13") == "r.yaml:2:3: 'temperature': found text \"13\", expected a number: take the quotes away");
+  CHECK(said(Value(Value::List{})) ==
+        "r.yaml:2:3: 'temperature': found list, expected a number or one of learned, pool_norm");
+  CHECK(said(Value()) == "r.yaml:2:3: 'temperature' has no value; expected a number or one of learned, pool_norm");
+}
+
 TEST_CASE("lists of words") {
   CHECK(joined({}) == "");
   CHECK(joined({"a"}) == "a");
