@@ -2,14 +2,17 @@
 #include <atp/seed.h>
 #include <atp/task.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <random>
 #include <set>
+#include <sstream>
 
-// A small task that needs no files: a table holds fruits, tools and other things; are there more fruits or more tools?
-// The rows come from a seed: 200 for validation and 200 for test, which are the same whatever `size` is, and `size`
-// others to train on; no sentence occurs twice. A tiny T5 with random weights learns it by fine-tuning to more than
-// 95%.
+// Small tasks that need no files: a table holds fruits, tools and other things. `toy` asks whether there are more
+// fruits or more tools, `toy_first` which of the two is named first. The rows come from a seed: 200 for validation and
+// 200 for test, which are the same whatever `size` is, and `size` others to train on; no sentence occurs twice. A tiny
+// T5 with random weights learns it by fine-tuning to more than 95%.
 namespace {
 
 using namespace atp;
@@ -66,20 +69,44 @@ std::vector<Row> rows(const std::string& split, std::uint64_t seed, std::size_t 
   return result;
 }
 
-TextTask toy(const Params& params) {
+// "fruits" or "tools", whichever of the two a sentence has first.
+std::string first_kind(const std::string& sentence) {
+  const auto is_one_of = [](const auto& kind, const std::string& word) {
+    return std::find(kind.begin(), kind.end(), word) != kind.end();
+  };
+  std::istringstream words(sentence);
+  std::string word;
+  while (words >> word && !is_one_of(fruits, word) && !is_one_of(tools, word)) {
+  }
+  return is_one_of(fruits, word) ? "fruits" : "tools";
+}
+
+TextTask asking(const std::string& name, const std::string& question, std::function<std::string(const Row&)> answer,
+                const Params& params) {
   const auto seed = static_cast<std::uint64_t>(params.integer("seed"));
   const auto size = static_cast<std::size_t>(params.integer("size"));
   return {
-      .name = "toy",
+      .name = name,
       .suite = "toy",
-      .summary = "are there more fruits or more tools on the table?",
+      .summary = question,
       .origin = "made by the task itself",
       .licence = "atp's own",
       .labels = {{"fruits", "fruits"}, {"tools", "tools"}},
       .metrics = {"accuracy"},
-      .render = [](const Row& row) { return Example{.source = row["sentence"], .target = row["label"]}; },
+      .render = [answer](const Row& row) { return Example{.source = row["sentence"], .target = answer(row)}; },
       .generate = [seed, size](const std::string& split) { return rows(split, seed, size); },
   };
+}
+
+TextTask toy(const Params& params) {
+  return asking(
+      "toy", "are there more fruits or more tools on the table?", [](const Row& row) { return row["label"]; }, params);
+}
+
+TextTask toy_first(const Params& params) {
+  return asking(
+      "toy_first", "which is named first, a fruit or a tool?",
+      [](const Row& row) { return first_kind(row["sentence"]); }, params);
 }
 
 }  // namespace
@@ -88,4 +115,5 @@ ATP_PLUGIN(registry) {
   const Options options = {integer("seed", 0).help("of the rows that are drawn"),
                            integer("size", 2000).at_least(1).at_most(1000000).unit("examples").help("to train on")};
   registry.add(Offer<TextTask>{"toy", "more fruits or more tools? made from a seed, without files", options, toy});
+  registry.add(Offer<TextTask>{"toy_first", "fruit or tool first? of the rows of toy", options, toy_first});
 }

@@ -463,3 +463,24 @@ TEST_CASE("toy: rows from a seed, no sentence twice, validation and test the sam
   CHECK(all.begin()->starts_with("toy on the table: "));
   CHECK(sources(small, "test").front() == sources(small, "test").front());
 }
+
+TEST_CASE("toy_first: the rows of toy with another question") {
+  const auto data = [](const std::string& name) {
+    return TaskData(test::plugins().make<TextTask>(name, test::defaults(test::plugins().find("task", name)->options)),
+                    {});
+  };
+  const auto more = data("toy"), first = data("toy_first");
+  std::map<std::string, int> answers;
+  for (std::size_t i = 0; i < 200; ++i) {
+    const auto &one = more.split("test")[i], &other = first.split("test")[i];
+    CHECK(other.source == "toy_first" + one.source.substr(3));
+    std::size_t fruit = std::string::npos, tool = std::string::npos;  // where the first of each stands
+    for (const char* word : {" apple", " pear", " plum", " fig", " cherry", " grape", " lemon", " melon"})
+      fruit = std::min(fruit, other.source.find(word));
+    for (const char* word : {" hammer", " saw", " drill", " chisel", " wrench", " axe", " rake", " spade"})
+      tool = std::min(tool, other.source.find(word));
+    CHECK(other.target == (fruit < tool ? "fruits" : "tools"));
+    ++answers[one.target + ", " + other.target];
+  }
+  CHECK(answers.size() == 4);  // neither question answers the other
+}
