@@ -33,10 +33,12 @@ AdamW::AdamW(std::vector<Parameter*> parameters, Settings settings)
     moments_.push_back({at::zeros_like(parameter->value.detach()), at::zeros_like(parameter->value.detach())});
 }
 
-double AdamW::rate(const std::string& group) const {
-  const auto found = settings_.learning_rates.find(group);
-  return found == settings_.learning_rates.end() ? settings_.learning_rate : found->second;
+double AdamW::Settings::rate(const std::string& group) const {
+  const auto found = learning_rates.find(group);
+  return found == learning_rates.end() ? learning_rate : found->second;
 }
+
+double AdamW::rate(const std::string& group) const { return settings_.rate(group); }
 
 void AdamW::step(double factor) {
   const at::NoGradGuard no_gradient;

@@ -25,6 +25,8 @@ class ATP_EXPORT AdamW {
     std::map<std::string, double> learning_rates = {};  // by group, in place of `learning_rate`
     double weight_decay = 0;
     double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+
+    double rate(const std::string& group) const;
   };
 
   AdamW(std::vector<Parameter*> parameters, Settings settings);

@@ -5,6 +5,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <mutex>
@@ -36,6 +37,24 @@ void seed_default_generator(at::Device device, std::uint64_t seed) {
   generator.set_current_seed(seed);
 }
 
+AdamW::Settings optimiser_settings(const TrainSettings& settings) {
+  return {.learning_rate = settings.learning_rate,
+          .learning_rates = settings.learning_rates,
+          .weight_decay = settings.weight_decay,
+          .epsilon = settings.epsilon};
+}
+
+// A group whose rate is 0 is left as it starts: no decay, no share in the gradient's norm, no work for its gradient.
+std::vector<Parameter*> with_gradient(const std::vector<Parameter*>& parameters, const TrainSettings& settings) {
+  const auto given = optimiser_settings(settings);
+  std::vector<Parameter*> moving;
+  for (auto* parameter : parameters) {
+    parameter->value.set_requires_grad(given.rate(parameter->group) > 0);
+    if (parameter->value.requires_grad()) moving.push_back(parameter);
+  }
+  return moving;
+}
+
 }  // namespace
 
 Trainer::Trainer(const Model& model, std::vector<SplitData> train, const TrainSettings& settings, std::uint64_t seed)
@@ -47,10 +66,8 @@ Trainer::Trainer(const Model& model, std::vector<SplitData> train, const TrainSe
       updates_(updates_of(settings, batches_.per_epoch())),
       schedule_(updates_, settings.warmup_updates),
       parameters_(model.method->parameters()),
-      optimiser_(parameters_, {.learning_rate = settings.learning_rate,
-                               .learning_rates = settings.learning_rates,
-                               .weight_decay = settings.weight_decay,
-                               .epsilon = settings.epsilon}) {
+      moving_(with_gradient(parameters_, settings)),
+      optimiser_(moving_, optimiser_settings(settings)) {
   if (settings.accumulation < 1) throw RecipeError("accumulation is below 1");
 }
 
@@ -62,7 +79,8 @@ UpdateRecord Trainer::step() {
     const auto encoded = model_.backbone->encode(embed(i), how);
     const auto loss = reduce(model_.backbone->loss(encoded, batch(i).labels, batch(i).label_lengths, how));
     const auto extra = this->extra(i, encoded, how);
-    (extra.defined() ? loss + extra : loss).backward();
+    const auto whole = extra.defined() ? loss + extra : loss;
+    if (whole.requires_grad()) whole.backward();  // else every rate is 0
   }
   return update();
 }
@@ -115,7 +133,7 @@ at::Tensor Trainer::extra(std::int64_t micro, const Encoded& encoded, const Pass
 }
 
 UpdateRecord Trainer::update() {
-  const auto norm = clip_gradients(parameters_, settings_.clip);
+  const auto norm = moving_.empty() ? at::zeros_like(loss_) : clip_gradients(moving_, settings_.clip);
   const auto factor = schedule_.factor(done_);
   optimiser_.step(factor);
   ++done_;

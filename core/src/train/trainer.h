@@ -60,7 +60,7 @@ class ATP_EXPORT Trainer {
   std::int64_t per_epoch() const { return batches_.per_epoch(); }
   const std::vector<SplitData>& splits() const { return batches_.splits(); }
 
-  // Trained values "value/prompt" and the optimiser's moments; with `done` they are the whole state.
+  // Values "value/prompt" and the optimiser's moments; with `done` they are the whole state.
   std::map<std::string, at::Tensor> save() const;
   void restore(const std::map<std::string, at::Tensor>& tensors, std::int64_t done);
 
@@ -72,6 +72,7 @@ class ATP_EXPORT Trainer {
   std::int64_t updates_;
   Schedule schedule_;
   std::vector<Parameter*> parameters_;
+  std::vector<Parameter*> moving_;  // those with a rate above 0; the others need no gradient and no moments
   AdamW optimiser_;
   std::int64_t done_ = 0;
 

@@ -178,6 +178,41 @@ TEST_CASE("frozen weights and source prompts keep their bytes, and nothing but t
   CHECK(trainer.save().count("first_moment/source_prompts") == 0);
 }
 
+TEST_CASE("a group whose rate is 0 keeps its bytes, decay or not, and costs no gradient and no moments") {
+  const auto model = make_model(attempt_of_two()), other = make_model(attempt_of_two());
+  const auto start = values_of(model);
+  auto settings = quick(2);
+  settings.learning_rates = {{"attention", 0}};
+  settings.weight_decay = 0.5;
+  atp::Trainer trainer(model, two_tasks(), settings, 11);
+  double norm = 0;
+  while (!trainer.finished()) norm = trainer.step().numbers[1].item<double>();
+  for (auto* parameter : model.method->parameters()) {
+    CAPTURE(parameter->name);
+    const bool frozen = parameter->group == "attention";
+    CHECK(parameter->value.equal(start.at(parameter->name)) == frozen);
+    CHECK(parameter->value.requires_grad() != frozen);
+    CHECK(parameter->value.grad().defined() != frozen);
+    CHECK(trainer.save().count("first_moment/" + parameter->name) == (frozen ? 0 : 1));
+  }
+  // The norm is that of the prompts' gradient alone, scaled to the limit once it is above it.
+  CHECK(model.method->parameters()[0]->value.grad().norm().item<double>() ==
+        doctest::Approx(std::min(1.0, norm)).epsilon(1e-5));
+
+  atp::Trainer first(other, two_tasks(), settings, 11);
+  for (int i = 0; i < 3; ++i) first.step();
+  const auto after = make_model(attempt_of_two());
+  atp::Trainer second(after, two_tasks(), settings, 11);
+  second.restore(first.save(), first.done());
+  while (!second.finished()) second.step();
+  for (const auto& [name, value] : values_of(model)) CHECK(value.equal(values_of(after).at(name)));
+
+  settings.learning_rates = {{"attention", 0}, {"prompt", 0}};
+  atp::Trainer still(after, two_tasks(), settings, 11);
+  CHECK(still.step().numbers[1].item<double>() == 0);
+  for (const auto& [name, value] : values_of(model)) CHECK(value.equal(values_of(after).at(name)));
+}
+
 TEST_CASE("saved between any two updates, another trainer goes on bit for bit, dropout included") {
   for (const auto& tested : {attempt_of_two(), Choices{.tasks = {"one", "two"}}}) {
     auto choices = tested;
