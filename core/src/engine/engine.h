@@ -13,6 +13,7 @@
 #include "atp/export.h"
 #include "atp/options.h"
 #include "atp/registry.h"
+#include "atp/value.h"
 #include "data/token_rows.h"
 
 // The seam between the host, which knows no tensor, and libatp_core, which the host loads by path together with
@@ -31,6 +32,9 @@ struct BackboneJob {
   std::string random_shape;  // a shape's name or a config.json's path
   std::uint64_t random_seed = 0;
   std::int64_t vocabulary = 0;  // of the tokenizer, for random weights
+  // What tells its weights from others: {digest}, or {random, seed}. A result keeps it, and fits no other backbone;
+  // null: not known, and nothing is compared.
+  Value contents = {};
   std::string precision = "float32";
   std::optional<double> dropout = {};  // the checkpoint's own where not given
 };

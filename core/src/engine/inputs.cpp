@@ -144,9 +144,18 @@ bool plan_input(const ModelJob& job, const Option& option, Start& start) {
   }
 }
 
+// All that is read was trained on this backbone, as far as it says.
+void check_backbones(const ModelJob& job) {
+  for (const auto& [key, files] : job.inputs)
+    said_at(origin_of(job, key), [&, &inputs = files] {
+      for (const auto& file : inputs) require_backbone(file, job.backbone);
+    });
+}
+
 }  // namespace
 
 void read_inputs(const ModelJob& job, Method& method, Start& start) {
+  check_backbones(job);
   const auto parameters = std::as_const(method).parameters();
   for (const auto& option : job.method.options.options().all()) {
     if (!option.names_results()) continue;
@@ -165,6 +174,7 @@ void read_inputs(const ModelJob& job, Method& method, Start& start) {
 }
 
 void plan_inputs(const ModelJob& job, Method& method, Start start) {
+  check_backbones(job);
   const auto parameters = std::as_const(method).parameters();
   said_at(origin_of(job, "attention_from"), [&] { check_attention_files(job, parameters); });
   bool all_known = true;

@@ -129,6 +129,7 @@ Model ModelBuilder::trained(const ModelJob& job, const std::optional<ResultFile>
   auto made = model(job);
   if (!made.method) return made;
   if (!result) throw RecipeError("method '" + job.method.name + "' cannot be evaluated without a trained result");
+  require_backbone(*result, job.backbone);
   try {
     made.method->load(read_tensors(*result), start(job, made));
   } catch (const FormatError& error) {

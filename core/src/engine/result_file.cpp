@@ -45,13 +45,27 @@ Value describe(const ModelJob& job, const Model& model, const std::map<std::stri
     for (const auto& file : files) names.push_back(file.name);
     inputs.set(key, list_of(names));
   }
-  auto& backbone = value.set("backbone", Value::map());
+  auto& backbone = value.set("backbone", backbone_identity(job.backbone));
   backbone.set("name", job.backbone.backbone.name);
   backbone.set("width", model.backbone->shape().width);
   backbone.set("vocabulary", model.backbone->shape().vocabulary);
   auto& list = value.set("tensors", Value::list());
   for (const auto& [name, tensor] : tensors) list.push_back(describe(name, tensor, groups[name]));
   return value;
+}
+
+// An identity as messages have it: "t5 with the weights 0a1b…", "t5 with random weights (tiny, seed 0, …)".
+std::string backbone_text(const Value& identity) {
+  if (!identity.is_map()) return to_json(identity);
+  const auto text = [&](const char* key) {
+    const Value* value = identity.find(key);
+    return value ? to_json(*value) : std::string("unknown");
+  };
+  const Value* name = identity.find("name");
+  std::string words = name && name->is_text() ? name->text() : "a backbone without a name";
+  if (identity.find("digest")) return words + " with the weights of digest " + text("digest");
+  return words + " with random weights (" + text("random") + ", seed " + text("seed") + ", " + text("pieces") +
+         " pieces)";
 }
 
 // What a result's file holds, or will hold.
@@ -156,11 +170,37 @@ PromptPlace find_prompt(const ResultFile& result, const Contents& contents) {
 
 }  // namespace
 
+Value backbone_identity(const BackboneJob& job) {
+  if (job.contents.is_null()) return {};
+  Value identity = Value::map();
+  identity.set("name", job.backbone.name);
+  for (const auto& [key, value] : job.contents.members()) identity.set(key, value);
+  if (job.folder.empty()) identity.set("pieces", job.vocabulary);
+  return identity;
+}
+
+void require_backbone(const ResultFile& result, const BackboneJob& job) {
+  const Value mine = backbone_identity(job);
+  if (mine.is_null() || !std::filesystem::exists(result.file)) return;
+  const TensorFile file(result.file);
+  const auto said = file.metadata().find("backbone");
+  if (said == file.metadata().end()) return;
+  const Value theirs = parse_json(said->second, file.path() + " (backbone)");
+  if (canonical_json(theirs) == canonical_json(mine)) return;
+  throw RecipeError("'" + result.name + "' (" + result.file + ") was trained on another backbone: on " +
+                    backbone_text(theirs) + ", and this step's is " + backbone_text(mine) +
+                    (job.folder.empty() ? "" : ", in " + job.folder) +
+                    "; a prompt or an adapter fits the very weights that it was trained on");
+}
+
 void write_result(const std::string& folder, const ModelJob& job, const Model& model) {
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [name, tensor] : model.method->save()) tensors.emplace(name, tensor.to(at::kCPU).contiguous());
   std::filesystem::create_directories(folder + "/checkpoint");
-  write_tensors(folder + "/checkpoint/tensors.safetensors", tensors, {{"tasks", to_json(list_of(job.tasks))}});
+  std::map<std::string, std::string> metadata{{"tasks", to_json(list_of(job.tasks))}};
+  if (const Value backbone = backbone_identity(job.backbone); !backbone.is_null())
+    metadata.emplace("backbone", canonical_json(backbone));
+  write_tensors(folder + "/checkpoint/tensors.safetensors", tensors, metadata);
   write_durably(folder + "/checkpoint/method.json", to_json(describe(job, model, tensors), 2) + "\n");
 }
 

@@ -14,6 +14,13 @@
 // checkpoint/method.json, which says what they are: method, combiner, tasks, backbone, names, shapes, groups.
 namespace atp {
 
+// What tells a backbone's weights from others: {name, digest} or {name, random, seed, pieces}; null where the job
+// does not know.
+Value backbone_identity(const BackboneJob& job);
+// Throws RecipeError with both where the result says that it was trained on another backbone. Files of other programs
+// say nothing, and are taken where their shapes fit.
+void require_backbone(const ResultFile& result, const BackboneJob& job);
+
 void write_result(const std::string& folder, const ModelJob& job, const Model& model);
 
 std::map<std::string, at::Tensor> read_tensors(const ResultFile& result);

@@ -95,6 +95,7 @@ ModelJob model_job(const Work& work, const Plan& plan, const std::string& out, c
   job.backbone.folder = model.checkpoint.folder;
   job.backbone.random_shape = model.checkpoint.random_shape;
   job.backbone.random_seed = model.checkpoint.random_seed;
+  job.backbone.contents = model.checkpoint.contents;
   job.backbone.vocabulary = tokenizer.vocabulary();
   job.backbone.precision = text(step, "precision", job.backbone.precision);
   if (const Value* dropout = step_value(step, "dropout"); dropout && dropout->is_number())

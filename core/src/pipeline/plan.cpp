@@ -193,6 +193,7 @@ std::size_t Planner::plan_step(const Step& step, const std::string& trial, const
     work.checkpoint = plan.works[work.model].checkpoint;
 
   static_cast<void>(digests_.take_asked());
+  if (work.model == plan.works.size()) work.checkpoint.contents = checkpoint_contents(work.checkpoint, digests_);
   work.identity = step_identity(contents_of(work, plan), digests_);
   work.files = digests_.take_asked();
   work.id = identity_hash(work.identity);
@@ -319,6 +320,18 @@ CheckpointUse checkpoint_use(const Step& step, const std::string& models) {
   return use;
 }
 
+Value checkpoint_contents(const CheckpointUse& checkpoint, ContentDigests& digests) {
+  Value contents = Value::map();
+  if (!checkpoint.folder.empty()) {
+    contents.set("digest", digests.checkpoint(checkpoint.folder));
+    return contents;
+  }
+  contents.set("random",
+               is_file(checkpoint.random_shape) ? digests.file(checkpoint.random_shape) : checkpoint.random_shape);
+  contents.set("seed", checkpoint.random_seed);
+  return contents;
+}
+
 StepContents Planner::contents_of(const Work& work, const Plan& plan) {
   StepContents contents;
   contents.step = &work.step;
@@ -327,15 +340,7 @@ StepContents Planner::contents_of(const Work& work, const Plan& plan) {
   contents.tokenizer = digests_.file(work.checkpoint.tokenizer);
   if (own_model) {
     contents.backbone = machinery_.catalogue.find("backbone", work.step.backbone.name);
-    contents.checkpoint = Value::map();
-    const CheckpointUse& checkpoint = work.checkpoint;
-    if (!checkpoint.folder.empty()) {
-      contents.checkpoint.set("digest", digests_.checkpoint(checkpoint.folder));
-    } else {
-      contents.checkpoint.set("random", is_file(checkpoint.random_shape) ? digests_.file(checkpoint.random_shape)
-                                                                         : checkpoint.random_shape);
-      contents.checkpoint.set("seed", checkpoint.random_seed);
-    }
+    contents.checkpoint = work.checkpoint.contents;
     if (work.step.method) contents.method = machinery_.catalogue.find("method", work.step.method->name);
     if (work.step.combiner) contents.combiner = machinery_.catalogue.find("combiner", work.step.combiner->name);
   }

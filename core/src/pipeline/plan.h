@@ -46,6 +46,7 @@ struct CheckpointUse {
   std::string random_shape;  // a shape's name or a config.json
   std::uint64_t random_seed = 0;
   std::string tokenizer;  // its file
+  Value contents = {};    // checkpoint_contents() of this
 };
 
 // A result that a piece of work reads.
@@ -172,6 +173,8 @@ std::int64_t step_integer(const Step& step, const std::string& key, std::int64_t
 
 // Where a step's weights and tokenizer are; `models` is --models. Throws RecipeError naming the places looked at.
 CheckpointUse checkpoint_use(const Step& step, const std::string& models);
+// What tells its weights from others, wherever they lie: {digest}, or {random, seed}.
+Value checkpoint_contents(const CheckpointUse& checkpoint, ContentDigests& digests);
 
 // A recipe's name among results: its file's, without folder and ending.
 std::string recipe_name(const std::string& path);

@@ -131,7 +131,7 @@ class Reader {
 };
 
 // The model is the one that was trained only with the very weights and pieces that it was trained with.
-void check_contents(const std::string& path, const Work& work, const Value& identity, ContentDigests& digests) {
+void check_contents(const std::string& path, Work& work, const Value& identity, ContentDigests& digests) {
   const Value& backbone = identity.at("backbone");
   const auto check = [&](const std::string& what, const std::string& place, const std::string& now, const Value* then) {
     if (then && then->is_text() && then->text() != now)
@@ -144,10 +144,12 @@ void check_contents(const std::string& path, const Work& work, const Value& iden
                       ": the tokenizer that this result was trained with is not there: " + work.checkpoint.tokenizer);
   check("tokenizer", work.checkpoint.tokenizer, digests.file(work.checkpoint.tokenizer), backbone.find("tokenizer"));
   const Value& checkpoint = backbone.at("checkpoint");
+  work.checkpoint.contents = checkpoint_contents(work.checkpoint, digests);
   if (!work.checkpoint.folder.empty())
-    check("checkpoint", work.checkpoint.folder, digests.checkpoint(work.checkpoint.folder), checkpoint.find("digest"));
+    check("checkpoint", work.checkpoint.folder, work.checkpoint.contents.at("digest").text(),
+          checkpoint.find("digest"));
   else if (fs::is_regular_file(work.checkpoint.random_shape))
-    check("config", work.checkpoint.random_shape, digests.file(work.checkpoint.random_shape),
+    check("config", work.checkpoint.random_shape, work.checkpoint.contents.at("random").text(),
           checkpoint.find("random"));
 }
 

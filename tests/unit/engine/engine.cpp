@@ -491,6 +491,53 @@ TEST_CASE("start_from gives a method without a prompt all that it trains, of the
   }
 }
 
+TEST_CASE("a result fits the backbone that it was trained on, and no other") {
+  const Folder sources, folder, scored;
+  const auto engine = make_engine();
+  const auto on_seed = [](int seed, const std::string& method = "prompt_tuning") {
+    auto model = model_job(method);
+    model.backbone.random_seed = static_cast<std::uint64_t>(seed);
+    model.backbone.contents = options({{"random", "small"}, {"seed", seed}});
+    model.backbone.vocabulary = 12;
+    return model;
+  };
+  engine->train(train_job(sources, on_seed(5)), {});
+  const auto described = atp::parse_json(contents(sources / "checkpoint/method.json"), "method.json");
+  CHECK(described.at("backbone").at("seed").integer() == 5);
+
+  const auto refused = [&](const auto& change) {
+    auto model = on_seed(6, "attempt");
+    model.inputs["source_prompts"] = {
+        {.name = "planned", .file = "not there", .task = "", .planned = {{"prompt", {3, 6}}}}};
+    change(model);
+    const auto message = message_of([&] { engine->count(model); });
+    CHECK_MESSAGE(contains(message,
+                           "was trained on another backbone: on small with random weights (\"small\", seed 5, "
+                           "12 pieces), and this step's is small with random weights (\"small\", seed 6"),
+                  message);
+    CHECK(message_of([&] { engine->train(train_job(folder, model), {}); }) == message);
+  };
+  refused([&](auto& model) { model.inputs["source_prompts"] = {result_in(sources)}; });
+  refused([&](auto& model) { model.inputs["start_from"] = {result_in(sources)}; });
+  refused([&](auto& model) { model.inputs["attention_from"] = {result_in(sources)}; });
+  const auto evaluate = [&](int seed) {
+    engine->evaluate({.model = on_seed(seed),
+                      .result = result_in(sources),
+                      .splits = {made_split("one", 0, 3)},
+                      .folder = scored.path()},
+                     {});
+  };
+  evaluate(5);
+  CHECK(contains(message_of([&] { evaluate(6); }), "'other' ("));
+  CHECK(contains(message_of([&] { evaluate(6); }), "was trained on another backbone"));
+
+  // What other programs wrote says nothing of a backbone, and is taken.
+  auto model = on_seed(6, "attempt");
+  torch_save::write_one(folder / "prompt.pt", at::ones({3, 6}));
+  model.inputs["source_prompts"] = {{.name = "prompt.pt", .file = folder / "prompt.pt", .task = ""}};
+  engine->count(model);
+}
+
 TEST_CASE("another device's half-done step, an unknown device or precision, a checkpoint of another method") {
   CHECK(contains(message_of([] {
                    atp::DeviceReport report;
