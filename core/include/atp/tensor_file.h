@@ -11,8 +11,8 @@
 
 #include "atp/export.h"
 
-// Files of tensors: safetensors, which atp writes too, what torch.save writes (.bin, .pt), and numpy's .npy, told apart
-// by their first bytes. Part of the installed SDK (component core), as backbones outside the tree read checkpoints too.
+// Files of tensors: safetensors, what torch.save writes (.bin, .pt), and numpy's .npy, told apart by their first bytes;
+// each can be written, too. Part of the installed SDK (component core), as backbones outside the tree read checkpoints too.
 namespace atp {
 
 ATP_EXPORT std::string shape_text(at::IntArrayRef shape);  // as messages have it: "[100, 768]"
@@ -57,5 +57,10 @@ class ATP_EXPORT TensorFile {
 // Throws Error where it cannot be written.
 ATP_EXPORT void write_tensors(const std::string& path, const std::map<std::string, at::Tensor>& tensors,
                               const std::map<std::string, std::string>& metadata = {});
+
+// Writes one tensor alone, by the path's ending: .npy as numpy.save does, .pt as torch.save does (torch.load reads it
+// with weights_only). float32 and float64 as they are, narrower ones as float32. Throws Error where it cannot be
+// written, FormatError on another ending.
+ATP_EXPORT void write_tensor(const std::string& path, const at::Tensor& tensor);
 
 }  // namespace atp

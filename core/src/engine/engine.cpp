@@ -13,6 +13,7 @@
 #include "engine/model_builder.h"
 #include "engine/result_file.h"
 #include "eval/evaluator.h"
+#include "exchange/conversion.h"
 #include "train/state.h"
 #include "train/training.h"
 
@@ -91,6 +92,22 @@ class TorchEngine final : public Engine {
       if (!job.folder.empty()) write_predictions(job.folder + "/predictions.jsonl", evaluations, job.splits);
       result.trained = count_of(model, job.model.tasks.size());
       return result;
+    });
+  }
+
+  AdapterSummary describe_adapter(const AdapterFile& file) override {
+    return translated([&] { return summary_of(file, read_adapter(file)); });
+  }
+
+  void convert_adapter(const AdapterFile& file, const AdapterTarget& target) override {
+    translated([&] { write_adapter(read_adapter(file), target); });
+  }
+
+  TrainedCount adopt_adapter(const AdapterFile& file, const ModelJob& job, const std::string& folder) override {
+    return translated([&] {
+      const auto model = builder_.adopted(job, read_adapter(file), file.path);
+      write_result(folder, job, model);
+      return count_of(model, job.tasks.size());
     });
   }
 

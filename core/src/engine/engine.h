@@ -151,6 +151,31 @@ struct StepResult {
   TrainedCount trained;
 };
 
+// A trained method in files of some format (exchange/format.h has the list).
+struct AdapterFile {
+  std::string path;
+  std::string format;  // "": the one that it looks like
+  std::string task;    // of several, this one alone; "": all
+};
+
+// What such files hold, as far as they say it.
+struct AdapterSummary {
+  std::string format;
+  std::string method;
+  Value options;  // the method's
+  std::string combiner;
+  Value combiner_options;
+  std::vector<std::string> tasks;
+  std::vector<std::string> sources;  // names of its source prompts
+  std::vector<TensorShape> tensors;  // by the names that results have
+};
+
+struct AdapterTarget {
+  std::string path;
+  std::string format;
+  std::string base_model;  // the checkpoint's name among people, for formats that keep it
+};
+
 struct Progress {
   std::int64_t update = 0;
   std::int64_t updates = 0;
@@ -171,6 +196,14 @@ class ATP_EXPORT Engine {
   virtual TrainedCount count(const ModelJob& model) = 0;
   virtual StepResult train(const TrainJob& job, const Control& control) = 0;
   virtual StepResult evaluate(const EvaluateJob& job, const Control& control) = 0;
+
+  // Throws FormatError where the files are not what their format says.
+  virtual AdapterSummary describe_adapter(const AdapterFile& file) = 0;
+  // Throws RecipeError with the reason where the format cannot hold the adapter; nothing is written then.
+  virtual void convert_adapter(const AdapterFile& file, const AdapterTarget& target) = 0;
+  // Makes a result of it: FOLDER/checkpoint, as a training of this model leaves it. Throws where the adapter does not
+  // fit the model.
+  virtual TrainedCount adopt_adapter(const AdapterFile& file, const ModelJob& model, const std::string& folder) = 0;
 };
 
 struct EngineSettings {

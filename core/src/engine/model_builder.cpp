@@ -151,6 +151,28 @@ void ModelBuilder::merge(const ModelJob& job, Model& model) {
   model.merged = true;
 }
 
+Model ModelBuilder::adopted(const ModelJob& job, const Adapter& adapter, const std::string& path) const {
+  require_backbone(path, adapter.backbone, job.backbone);
+  auto made = outline(job);
+  if (made.method->changes_backbone())
+    throw RecipeError(path + ": method '" + job.method.name +
+                      "' trains the backbone's own weights; a checkpoint holds "
+                      "those, and no adapter");
+  auto first = start(job, made);
+  first.device = at::kCPU;
+  try {
+    made.method->load(adapter.tensors, first);
+  } catch (const FormatError& error) {
+    throw FormatError(path + ": does not fit method '" + job.method.name + "' on this backbone: " + error.what());
+  }
+  const auto kept = made.method->save();
+  for (const auto& [name, tensor] : adapter.tensors)
+    if (!kept.count(name))
+      throw FormatError(path + ": tensor '" + name + "' " + shape_text(tensor.sizes()) + " has no place in method '" +
+                        job.method.name + "' on this backbone");
+  return made;
+}
+
 TrainedCount count_of(const Model& model, std::size_t tasks) {
   TrainedCount count;
   for (const auto& weight : model.backbone->weights()) count.backbone_parameters += weight.second.numel();

@@ -7,6 +7,7 @@
 #include "atp/export.h"
 #include "atp/registry.h"
 #include "engine/engine.h"
+#include "exchange/adapter.h"
 #include "train/model.h"
 
 namespace atp {
@@ -31,6 +32,8 @@ class ATP_EXPORT ModelBuilder {
   // What the method attaches goes into the weights of a backbone of the model's own. Throws RecipeError where it
   // cannot.
   void merge(const ModelJob& job, Model& model);
+  // Ready to be saved: the values of an adapter, the backbone as an outline. `path`, for messages: where it is from.
+  Model adopted(const ModelJob& job, const Adapter& adapter, const std::string& path) const;
 
  private:
   BackboneRequest request(const BackboneJob& job, at::Device device) const;

@@ -180,16 +180,19 @@ Value backbone_identity(const BackboneJob& job) {
 }
 
 void require_backbone(const ResultFile& result, const BackboneJob& job) {
-  const Value mine = backbone_identity(job);
-  if (mine.is_null() || !std::filesystem::exists(result.file)) return;
+  if (job.contents.is_null() || !std::filesystem::exists(result.file)) return;
   const TensorFile file(result.file);
   const auto said = file.metadata().find("backbone");
-  if (said == file.metadata().end()) return;
-  const Value theirs = parse_json(said->second, file.path() + " (backbone)");
-  if (canonical_json(theirs) == canonical_json(mine)) return;
-  throw RecipeError("'" + result.name + "' (" + result.file + ") was trained on another backbone: on " +
-                    backbone_text(theirs) + ", and this step's is " + backbone_text(mine) +
-                    (job.folder.empty() ? "" : ", in " + job.folder) +
+  if (said != file.metadata().end())
+    require_backbone("'" + result.name + "' (" + result.file + ")",
+                     parse_json(said->second, file.path() + " (backbone)"), job);
+}
+
+void require_backbone(const std::string& whose, const Value& said, const BackboneJob& job) {
+  const Value mine = backbone_identity(job);
+  if (mine.is_null() || said.is_null() || canonical_json(said) == canonical_json(mine)) return;
+  throw RecipeError(whose + " was trained on another backbone: on " + backbone_text(said) + ", and this step's is " +
+                    backbone_text(mine) + (job.folder.empty() ? "" : ", in " + job.folder) +
                     "; a prompt or an adapter fits the very weights that it was trained on");
 }
 

@@ -20,6 +20,7 @@ Value backbone_identity(const BackboneJob& job);
 // Throws RecipeError with both where the result says that it was trained on another backbone. Files of other programs
 // say nothing, and are taken where their shapes fit.
 void require_backbone(const ResultFile& result, const BackboneJob& job);
+void require_backbone(const std::string& whose, const Value& said, const BackboneJob& job);  // `said`: an identity
 
 void write_result(const std::string& folder, const ModelJob& job, const Model& model);
 

@@ -1,0 +1,139 @@
+#include "exchange/adapter.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/matmul.h>
+
+#include <algorithm>
+
+#include "atp/words.h"
+
+namespace atp {
+
+namespace {
+
+bool fits(at::IntArrayRef found, const std::vector<std::int64_t>& wanted) {
+  return std::equal(found.begin(), found.end(), wanted.begin(), wanted.end(),
+                    [](auto size, auto expected) { return expected < 0 || size == expected; });
+}
+
+std::string wanted_text(const std::vector<std::int64_t>& shape) {
+  std::vector<std::string> sizes;
+  for (const auto size : shape) sizes.push_back(size < 0 ? "any" : std::to_string(size));
+  return "[" + joined(sizes) + "]";
+}
+
+at::Tensor tensor_of(const Adapter& adapter, const std::string& name) {
+  const auto found = adapter.tensors.find(name);
+  if (found == adapter.tensors.end())
+    throw FormatError("there is no tensor '" + name + "' in what '" + adapter.method + "' has left");
+  return found->second;
+}
+
+// Tensors [N, …] that hold one part for each task.
+const std::vector<std::string>& tensors_by_task(const Adapter& adapter) {
+  static const std::vector<std::string> attempt{"prompt"}, mpt{"task_columns", "task_rows"}, none;
+  return adapter.method == "attempt" ? attempt : adapter.method == "mpt" ? mpt : none;
+}
+
+std::int64_t task_count(const Adapter& adapter) {
+  for (const auto& name : tensors_by_task(adapter))
+    if (const auto found = adapter.tensors.find(name); found != adapter.tensors.end()) return found->second.size(0);
+  return 1;
+}
+
+std::string known_tasks(const Adapter& adapter) {
+  if (!adapter.tasks.empty()) return " (they are of: " + joined(adapter.tasks) + ")";
+  return "; the files do not name their tasks, and --task takes one by its number, from 0 to " +
+         std::to_string(task_count(adapter) - 1);
+}
+
+void require_one_task(const Adapter& adapter, const std::string& format) {
+  if (task_count(adapter) == 1) return;
+  refuse(adapter, format, "it has a prompt for each of its tasks; say which one with --task" + known_tasks(adapter));
+}
+
+}  // namespace
+
+void refuse(const Adapter& adapter, const std::string& format, const std::string& reason) {
+  throw RecipeError("format '" + format + "' cannot hold what method '" + adapter.method + "'" +
+                    (adapter.combiner.empty() ? "" : " with combiner '" + adapter.combiner + "'") +
+                    " has trained: " + reason);
+}
+
+at::Tensor only_prompt(const Adapter& adapter, const std::string& format) {
+  if (adapter.method == "prompt_tuning") return tensor_of(adapter, "prompt");
+  if (adapter.method == "mpt") {
+    require_one_task(adapter, format);
+    return tensor_of(adapter, "prompt") *
+           at::matmul(tensor_of(adapter, "task_columns")[0], tensor_of(adapter, "task_rows")[0]);
+  }
+  if (adapter.method == "attempt" && adapter.combiner == "no_attention") {
+    require_one_task(adapter, format);
+    const at::Tensor mean = tensor_of(adapter, "source_prompts").mean(0);
+    return adapter.tensors.count("prompt") ? tensor_of(adapter, "prompt")[0] + mean : mean;
+  }
+  if (adapter.method == "attempt")
+    refuse(adapter, format,
+           "each input has a mixture of its own, and the format one prompt for all. There is no mean of the mixtures "
+           "in a result that could be written in its place; --lossy does not invent one");
+  refuse(adapter, format, "it changes more than what stands before the input, and the format is one prompt");
+}
+
+Adapter for_task(Adapter adapter, const std::string& task) {
+  const auto count = task_count(adapter);
+  const auto found = std::find(adapter.tasks.begin(), adapter.tasks.end(), task);
+  auto place = found == adapter.tasks.end() ? 0 : found - adapter.tasks.begin();
+  bool is_known = found != adapter.tasks.end() || count == 1;
+  if (adapter.tasks.empty() && count > 1 && task.size() < 6 &&
+      task.find_first_not_of("0123456789") == std::string::npos)
+    is_known = (place = std::stol(task)) < count;
+  if (!is_known)
+    throw RecipeError("--task: the prompts are not of '" + task + "'" + did_you_mean(task, adapter.tasks) +
+                      known_tasks(adapter));
+  for (const auto& name : tensors_by_task(adapter))
+    if (auto tensor = adapter.tensors.find(name); tensor != adapter.tensors.end() && place < count)
+      tensor->second = tensor->second.narrow(0, place, 1);
+  const bool is_number = adapter.tasks.empty() && count > 1;
+  adapter.tasks = is_number ? std::vector<std::string>{} : std::vector<std::string>{task};
+  return adapter;
+}
+
+at::Tensor numbers_in(const TensorFile& file, const std::string& name, const std::vector<std::int64_t>& shape) {
+  const at::Tensor tensor = file.tensor(name);
+  if (!tensor.is_floating_point())
+    throw FormatError(Origin{file.path(), 0, 0},
+                      "tensor '" + name + "' holds integers; expected floating-point numbers");
+  if (!fits(tensor.sizes(), shape))
+    throw FormatError(Origin{file.path(), 0, 0}, "tensor '" + name + "' has shape " + shape_text(tensor.sizes()) +
+                                                     "; expected " + wanted_text(shape));
+  return tensor.to(tensor.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+}
+
+void refuse_others(const TensorFile& file, const std::map<std::string, std::string>& known, const std::string& format) {
+  for (const auto& entry : file.entries())
+    if (!known.count(entry.name))
+      throw FormatError(Origin{file.path(), 0, 0},
+                        "tensor '" + entry.name + "' " + shape_text(entry.shape) + " is none that " + format + " has");
+}
+
+std::map<std::string, std::string> metadata_of(const Adapter& adapter) {
+  std::map<std::string, std::string> metadata;
+  Value tasks = Value::list();
+  for (const auto& task : adapter.tasks) tasks.push_back(task);
+  if (!adapter.tasks.empty()) metadata.emplace("tasks", to_json(tasks));
+  if (!adapter.backbone.is_null()) metadata.emplace("backbone", canonical_json(adapter.backbone));
+  return metadata;
+}
+
+void read_metadata(const TensorFile& file, Adapter& adapter) {
+  const auto& metadata = file.metadata();
+  if (const auto said = metadata.find("backbone"); said != metadata.end())
+    adapter.backbone = parse_json(said->second, file.path() + " (backbone)");
+  const auto said = metadata.find("tasks");
+  if (said == metadata.end()) return;
+  adapter.tasks.clear();
+  for (const auto& task : parse_json(said->second, file.path() + " (tasks)").items())
+    adapter.tasks.push_back(task.text());
+}
+
+}  // namespace atp

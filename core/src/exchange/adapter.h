@@ -1,0 +1,50 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "atp/tensor_file.h"
+#include "atp/value.h"
+
+namespace atp {
+
+// A trained method on its way from one format to another: what scoring needs, by the names that atp's results have.
+struct Adapter {
+  std::string method;                              // the plugin's name: "prompt_tuning", "lora" …
+  Value options = Value::map();                    // the method's, as far as the file fixes them
+  std::string combiner = {};                       // "": the method has none
+  Value combiner_options = Value::map();           // the combiner's, as far as the file fixes them
+  std::vector<std::string> tasks = {};             // by their numbers; empty where the file does not say
+  std::vector<std::string> sources = {};           // names of the source prompts, in their order
+  std::map<std::string, at::Tensor> tensors = {};  // on the CPU
+  Value backbone = {};          // what the weights are that it was trained on; null: the file does not say
+  std::string base_model = {};  // their name among people: "t5-base"; "" where it is not known
+};
+
+// What a format cannot hold, with the reason.
+[[noreturn]] void refuse(const Adapter& adapter, const std::string& format, const std::string& reason);
+
+// The one prompt [m, d] that the adapter puts before every input, where there is one: of prompt_tuning; of mpt and of
+// attempt with no_attention, of one task. Refuses all else for `format`: a mixture that depends on the input, changes
+// inside the backbone, several tasks.
+at::Tensor only_prompt(const Adapter& adapter, const std::string& format);
+// The adapter for one of its tasks alone. Throws RecipeError with the nearest name where it has no such task; an
+// adapter that does not say its tasks, and holds one, is taken to be of this one.
+Adapter for_task(Adapter adapter, const std::string& task);
+
+// --- for readers of formats ---
+
+// A tensor of numbers, in float32 or float64; -1 in `shape` stands for any size. Throws FormatError naming the file,
+// the tensor, what was found and what was expected.
+at::Tensor numbers_in(const TensorFile& file, const std::string& name, const std::vector<std::int64_t>& shape);
+// Throws FormatError naming the first tensor of the file that is not among `known`, which the format does not have.
+void refuse_others(const TensorFile& file, const std::map<std::string, std::string>& known, const std::string& format);
+
+// What files written by atp say beside their tensors, in safetensors' metadata.
+std::map<std::string, std::string> metadata_of(const Adapter& adapter);
+void read_metadata(const TensorFile& file, Adapter& adapter);
+
+}  // namespace atp

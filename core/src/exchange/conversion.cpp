@@ -1,0 +1,41 @@
+#include "exchange/conversion.h"
+
+#include "atp/error.h"
+#include "exchange/format.h"
+
+namespace atp {
+
+namespace {
+
+const Format& chosen_format(const AdapterFile& file) {
+  return file.format.empty() ? format_of(file.path) : format_called(file.format);
+}
+
+}  // namespace
+
+Adapter read_adapter(const AdapterFile& file) {
+  Adapter adapter = chosen_format(file).read(file.path);
+  return file.task.empty() ? adapter : for_task(std::move(adapter), file.task);
+}
+
+AdapterSummary summary_of(const AdapterFile& file, const Adapter& adapter) {
+  AdapterSummary summary{.format = chosen_format(file).name,
+                         .method = adapter.method,
+                         .options = adapter.options,
+                         .combiner = adapter.combiner,
+                         .combiner_options = adapter.combiner_options,
+                         .tasks = adapter.tasks,
+                         .sources = adapter.sources,
+                         .tensors = {}};
+  for (const auto& [name, tensor] : adapter.tensors) summary.tensors.push_back({name, tensor.sizes().vec()});
+  return summary;
+}
+
+void write_adapter(Adapter adapter, const AdapterTarget& target) {
+  const Format& format = format_called(target.format);
+  if (!format.write) throw RecipeError(std::string("format '") + format.name + "' is only read");
+  if (!target.base_model.empty()) adapter.base_model = target.base_model;
+  format.write(adapter, target.path);
+}
+
+}  // namespace atp

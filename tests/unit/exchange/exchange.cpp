@@ -1,0 +1,366 @@
+// Formats of trained methods, through the engine: files by hand and files of other programs in, other files out.
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
+
+#include "atp/tensor_file.h"
+#include "tests/unit/torch_save_writer.h"
+#include "tests/unit/train/experiment.h"
+
+namespace {
+
+const std::string fixtures = tests::in_source_tree("/../shared/fixtures/");
+
+atp::Engine& engine() {
+  static atp::DeviceReport report;
+  static const std::unique_ptr<atp::Engine> one(
+      atp_make_engine({.device = "cpu", .threads = 1}, all_plugins(), report));
+  return *one;
+}
+
+atp::AdapterSummary described(const std::string& path, const std::string& format = "", const std::string& task = "") {
+  return engine().describe_adapter({path, format, task});
+}
+void convert(const std::string& from, const std::string& to, const std::string& format, const std::string& task = "") {
+  engine().convert_adapter({from, "", task}, {to, format, ""});
+}
+
+at::Tensor counted(const std::vector<std::int64_t>& shape, double first = 0) {
+  std::int64_t count = 1;
+  for (const auto size : shape) count *= size;
+  return ((at::arange(count, at::kFloat) + first) / 7).view(shape);
+}
+
+using Tensors = std::map<std::string, at::Tensor>;
+
+std::string peft_folder(const Folder& folder, const std::string& name, const std::string& config,
+                        const Tensors& tensors) {
+  std::filesystem::create_directories(folder / name);
+  std::ofstream(folder / (name + "/adapter_config.json")) << config;
+  atp::write_tensors(folder / (name + "/adapter_model.safetensors"), tensors);
+  return folder / name;
+}
+
+void check_equal(const std::string& path, const Tensors& expected) {
+  const atp::TensorFile file(path);
+  CHECK(file.entries().size() == expected.size());
+  for (const auto& [name, tensor] : expected) {
+    CAPTURE(name);
+    CHECK(file.tensor(name).equal(tensor));
+  }
+}
+
+atp::Value config_in(const std::string& folder) {
+  return atp::parse_json(contents(folder + "/adapter_config.json"), "adapter_config.json");
+}
+
+atp::ModelJob model_job(const std::string& method, const std::vector<std::string>& tasks,
+                        const std::string& combiner = "attempt") {
+  atp::ModelJob job;
+  job.backbone.backbone = {"small", checked("backbone", "small")};
+  job.backbone.contents = options({{"random", "small"}, {"seed", 0}});
+  job.method.name = method;
+  auto given = options({{"prompt_length", 3}});
+  if (method == "attempt") {
+    given.set("source_prompts", "sources");
+    job.combiner = {combiner,
+                    checked("combiner", combiner, combiner == "attempt" ? options({{"rank", 4}}) : atp::Value())};
+  }
+  job.method.options = checked("method", method, given);
+  job.tasks = tasks;
+  for (std::int32_t id = 3; id < 12; ++id) job.frequent_pieces.push_back(id);
+  return job;
+}
+
+std::string tensors_of(const Folder& folder) { return folder / "checkpoint/tensors.safetensors"; }
+
+void train(const Folder& folder, const atp::ModelJob& model) {
+  atp::TrainJob job;
+  job.model = model;
+  for (std::size_t i = 0; i < model.tasks.size(); ++i)
+    job.train.push_back(made_split(model.tasks[i], static_cast<std::int64_t>(i), 5));
+  job.settings = {.learning_rate = 0.3, .batch_size = 5, .updates = 2};
+  job.folder = folder.path();
+  job.identity = "step";
+  engine().train(job, {});
+}
+
+// A trained mixture of two source prompts for two tasks.
+atp::ModelJob train_mixture(const Folder& source, const Folder& mixture, const std::string& combiner) {
+  train(source, model_job("prompt_tuning", {"one"}));
+  auto model = model_job("attempt", {"a", "b"}, combiner);
+  model.inputs["source_prompts"] = {{.name = "sources.x", .file = tensors_of(source), .task = ""},
+                                    {.name = "sources/y", .file = tensors_of(source), .task = ""}};
+  train(mixture, model);
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("a prompt goes to every format that has one, and comes back the same") {
+  const Folder result, files;
+  const auto model = model_job("prompt_tuning", {"one"});
+  train(result, model);
+  const at::Tensor prompt = atp::TensorFile(tensors_of(result)).tensor("prompt");
+  for (const auto& [format, name] :
+       {std::pair("npy", "p.npy"), {"attempt", "p.pt"}, {"attempt", "p"}, {"peft", "peft"}}) {
+    CAPTURE(name);
+    const Folder adopted;
+    convert(result.path(), files / name, format);
+    CHECK(described(files / name).format == format);
+    CHECK(described(files / name).options.at("prompt_length").integer() == 3);
+    engine().adopt_adapter({files / name, "", "one"}, model, adopted.path());
+    check_equal(tensors_of(adopted), {{"prompt", prompt}});
+    CHECK(contents(adopted / "checkpoint/method.json") == contents(result / "checkpoint/method.json"));
+  }
+  check_equal(files / "p/prefix_embeddings.pt", {{"tensor", prompt}});
+  const auto config = config_in(files / "peft");
+  CHECK(config.at("peft_type").text() == "PROMPT_TUNING");
+  CHECK(config.at("num_transformer_submodules").integer() == 1);
+  CHECK(config.at("num_virtual_tokens").integer() == 3);
+  CHECK(described(files / "peft").tasks == std::vector<std::string>{"one"});
+
+  // A folder of PEFT that atp wrote knows the weights that it belongs to.
+  auto other = model;
+  other.backbone.contents = options({{"random", "small"}, {"seed", 1}});
+  const Folder adopted;
+  CHECK(contains(message_of([&] {
+                   engine().adopt_adapter({files / "peft", "", ""}, other, adopted.path());
+                 }),
+                 "was trained on another backbone"));
+  other = model_job("prompt_tuning", {"one"});
+  other.method.options = checked("method", "prompt_tuning", options({{"prompt_length", 4}}));
+  CHECK(contains(message_of([&] {
+                   engine().adopt_adapter({files / "p.npy", "", ""}, other, adopted.path());
+                 }),
+                 "tensor 'prompt' has shape [3, 6]; expected [4, 6]"));
+  CHECK(contains(message_of([&] { convert(result.path(), files / "p.npy", "pefd"); }), "did you mean 'peft'?"));
+  CHECK(contains(message_of([&] { convert(result.path(), files / "p.npy", "tfew"); }), "is only read"));
+}
+
+TEST_CASE("an attention over source prompts goes to ATTEMPT's files and back; one prompt for all cannot hold it") {
+  const Folder source, mixture, files, adopted;
+  const auto model = train_mixture(source, mixture, "attempt");
+  convert(mixture.path(), files / "attempt", "attempt");
+  for (const auto* name :
+       {"prefix_embeddings_a.pt", "prefix_embeddings_b.pt", "attn_W_down.pt", "attn_W_up.pt", "layer_norm_weight.pt",
+        "layer_norm_bias.pt", "source_prompts/0.sources.x.pt", "source_prompts/1.sources_y.pt"})
+    CHECK(std::filesystem::exists(files / (std::string("attempt/") + name)));
+  const auto summary = described(files / "attempt");
+  CHECK(summary.method == "attempt");
+  CHECK(summary.combiner_options.at("rank").integer() == 4);
+  CHECK(summary.tasks == std::vector<std::string>{"a", "b"});
+  engine().adopt_adapter({files / "attempt", "", ""}, model, adopted.path());
+  CHECK(contents(tensors_of(adopted)) == contents(tensors_of(mixture)));
+
+  convert(mixture.path(), files / "b", "attempt", "b");
+  const auto prompts = atp::TensorFile(tensors_of(mixture)).tensor("prompt");
+  check_equal(files / "b/prefix_embeddings.pt", {{"tensor", prompts[1]}});
+  CHECK(contains(message_of([&] { convert(mixture.path(), files / "c", "attempt", "c"); }), "(they are of: a, b)"));
+
+  for (const auto* format : {"peft", "npy"}) {
+    const auto message = message_of([&] { convert(mixture.path(), files / "refused.npy", format, "a"); });
+    CHECK_MESSAGE(contains(message, "each input has a mixture of its own"), message);
+    CHECK_FALSE(std::filesystem::exists(files / "refused.npy"));
+  }
+  std::filesystem::remove(files / "attempt/layer_norm_bias.pt");
+  CHECK(contains(message_of([&] { described(files / "attempt"); }), "layer_norm_bias.pt is not among them"));
+  std::filesystem::remove_all(files / "b/source_prompts");
+  CHECK(contains(message_of([&] { described(files / "b"); }), "no source prompts that they mix"));
+}
+
+TEST_CASE("the mean of source prompts beside a task's own is one prompt, and goes wherever one goes") {
+  const Folder source, mixture, files;
+  train_mixture(source, mixture, "no_attention");
+  CHECK(contains(message_of([&] { convert(mixture.path(), files / "p.npy", "npy"); }),
+                 "with --task (they are of: a, b)"));
+  convert(mixture.path(), files / "p.npy", "npy", "b");
+  const atp::TensorFile trained(tensors_of(mixture));
+  const auto sources = trained.tensor("source_prompts");
+  const auto expected = trained.tensor("prompt")[1] + (sources[0] + sources[1]) / 2;
+  CHECK(atp::TensorFile(files / "p.npy").tensor("tensor").sub(expected).abs().max().item<float>() < 1e-6F);
+}
+
+TEST_CASE("PEFT's types are read and written") {
+  const Folder files;
+  const std::string q = "base_model.model.encoder.block.0.layer.0.SelfAttention.q",
+                    wo = "base_model.model.decoder.block.1.layer.2.DenseReluDense.wo",
+                    v = "base_model.model.decoder.block.1.layer.1.EncDecAttention.v";
+  struct Case {
+    std::string name, config, method;
+    Tensors peft, result;
+  };
+  const auto columns = counted({2, 3, 1}), rows = counted({2, 1, 6}, 3), prompt = counted({3, 6}, 1);
+  const std::vector<Case> cases{
+      {"lora",
+       R"({"peft_type": "LORA", "r": 2, "lora_alpha": 6, "target_modules": ["q"], "bias": "none"})",
+       "lora",
+       {{q + ".lora_A.weight", counted({2, 6})}, {q + ".lora_B.weight", counted({4, 2}, 5)}},
+       {{q.substr(17) + ".lora_A", counted({2, 6})}, {q.substr(17) + ".lora_B", counted({4, 2}, 5)}}},
+      {"ia3",
+       R"({"peft_type": "IA3", "target_modules": ["v", "wo"], "feedforward_modules": ["wo"]})",
+       "ia3",
+       {{v + ".ia3_l", counted({4, 1})}, {wo + ".ia3_l", counted({1, 8}, 2)}},
+       {{v.substr(17) + ".ia3", counted({4})}, {wo.substr(17) + ".ia3", counted({8}, 2)}}},
+      {"prefix",
+       R"({"peft_type": "PREFIX_TUNING", "num_virtual_tokens": 3, "num_layers": 2, "token_dim": 4,
+        "num_transformer_submodules": 2})",
+       "prefix_tuning",
+       {{"prompt_embeddings", counted({3, 16})}},
+       {{"prefix", counted({3, 4, 4})}}},
+      {"mpt",
+       R"({"peft_type": "MULTITASK_PROMPT_TUNING", "num_virtual_tokens": 3, "num_ranks": 1, "num_tasks": 2,
+        "num_transformer_submodules": 1})",
+       "mpt",
+       {{"prompt_embeddings", prompt}, {"prefix_task_cols", columns}, {"prefix_task_rows", rows}},
+       {{"prompt", prompt}, {"task_columns", columns}, {"task_rows", rows}}},
+  };
+  for (const auto& one : cases) {
+    CAPTURE(one.name);
+    const auto in = peft_folder(files, one.name, one.config, one.peft);
+    const auto summary = described(in);
+    CHECK(summary.format == "peft");
+    CHECK(summary.method == one.method);
+    CHECK(summary.tensors.size() == one.result.size());
+    for (const auto& [name, shape] : summary.tensors) {
+      CAPTURE(name);
+      REQUIRE(one.result.count(name));
+      CHECK(one.result.at(name).sizes().vec() == shape);
+    }
+    convert(in, in + "-again", "peft");
+    check_equal(in + "-again/adapter_model.safetensors", one.peft);
+    const auto config = atp::parse_json(one.config, "config");
+    for (const auto& [key, value] : config.members())
+      if (key != "target_modules" && key != "feedforward_modules") CHECK(config_in(in + "-again").at(key) == value);
+  }
+  CHECK(described(files / "lora").options.at("alpha").number() == 6);
+  CHECK(config_in(files / "lora-again").at("target_modules").items().at(0).text() == q.substr(17));
+  CHECK(config_in(files / "ia3-again").at("feedforward_modules").items().at(0).text() == wo.substr(17));
+
+  // One task's prompt of MPT's is one prompt.
+  CHECK(contains(message_of([&] { convert(files / "mpt", files / "mpt.npy", "npy"); }),
+                 "--task takes one by its number"));
+  convert(files / "mpt", files / "mpt.npy", "npy", "1");
+  check_equal(files / "mpt.npy", {{"tensor", prompt * at::matmul(columns[1], rows[1])}});
+
+  // A file that does not say it has a decoder's prompt behind the encoder's: PEFT makes two for a T5.
+  const auto two = peft_folder(files, "two", R"({"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 2})",
+                               {{"prompt_embeddings", counted({4, 6})}});
+  convert(two, files / "two.npy", "npy");
+  check_equal(files / "two.npy", {{"tensor", counted({4, 6}).narrow(0, 0, 2)}});
+
+  // DePT's is read, and PEFT has no such type.
+  const auto dept = peft_folder(files, "dept", R"({"peft_type": "PROMPT_TUNING_LORA", "num_virtual_tokens": 3, "r": 2,
+      "lora_alpha": 4, "max_length": 5, "token_dim": 6, "num_transformer_submodules": 1})",
+                                {{"prompt_embeddings", prompt},
+                                 {"prompt_encoder.lora_embedding_A", counted({5, 2})},
+                                 {"prompt_encoder.lora_embedding_B", counted({2, 6})}});
+  CHECK(described(dept).options.at("alpha").number() == 4);
+  CHECK(described(dept).options.at("max_length").integer() == 5);
+  CHECK(contains(message_of([&] { convert(dept, files / "dept.npy", "npy"); }),
+                 "it changes more than what stands before"));
+  CHECK(contains(message_of([&] { convert(dept, files / "dept-again", "peft"); }), "PEFT has no such type"));
+}
+
+TEST_CASE("T-Few's scalings are IA3's; what scales the output of wi_1 scales the input of wo") {
+  const Folder files;
+  torch_save::write(files / "finish.pt",
+                    {{"encoder.block.0.layer.0.SelfAttention.k.multi_lora_b", counted({4, 1})},
+                     {"encoder.block.0.layer.1.DenseReluDense.wi_1.multi_lora_b", counted({8, 1}, 3)}});
+  CHECK(described(files / "finish.pt").format == "tfew");
+  convert(files / "finish.pt", files / "ia3", "peft");
+  check_equal(files / "ia3/adapter_model.safetensors",
+              {{"base_model.model.encoder.block.0.layer.0.SelfAttention.k.ia3_l", counted({4, 1})},
+               {"base_model.model.encoder.block.0.layer.1.DenseReluDense.wo.ia3_l", counted({1, 8}, 3)}});
+}
+
+TEST_CASE("files that are damaged or of something else are refused, each with what is wrong") {
+  const Folder files;
+  const std::string site = "base_model.model.encoder.block.0.layer.0.SelfAttention.q";
+  const std::string prompt_config =
+      R"({"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 3, "num_transformer_submodules": 1)";
+  const Tensors prompt{{"prompt_embeddings", counted({3, 6})}},
+      lora{{site + ".lora_A.weight", counted({2, 6})}, {site + ".lora_B.weight", counted({4, 2})}};
+  int number = 0;
+  const auto refused = [&](const std::string& config, const Tensors& tensors, const std::string& expected) {
+    CAPTURE(config);
+    const auto folder = peft_folder(files, std::to_string(number++), config, tensors);
+    const auto message = message_of([&] { described(folder); });
+    CHECK_MESSAGE(contains(message, expected), message);
+    CHECK(contains(message, folder));
+  };
+  refused("[]", prompt, "found list, expected a map of settings");
+  refused("{}", prompt, "no 'peft_type'");
+  refused("{", prompt, "adapter_config.json");
+  refused(R"({"peft_type": "PROMPT_TUNNING"})", prompt, "did you mean 'PROMPT_TUNING'?");
+  refused(R"({"peft_type": "PROMPT_TUNING"})", prompt, "no 'num_virtual_tokens'");
+  refused(R"({"peft_type": "PROMPT_TUNING", "num_virtual_tokens": "3"})", prompt, "expected an integer of 1 or more");
+  refused(prompt_config + R"(, "token_dim": 7})", prompt, "has shape [3, 6]; expected [3, 7]");
+  refused(prompt_config + "}", {{"prompt", counted({3, 6})}},
+          "tensor 'prompt' [3, 6] is none that PEFT's PROMPT_TUNING has");
+  refused(prompt_config + "}", {}, "no tensor 'prompt_embeddings'");
+  refused(prompt_config + "}", {{"prompt_embeddings", counted({3, 6}).to(at::kLong)}},
+          "expected floating-point numbers");
+  refused(R"({"peft_type": "LORA", "r": 3})", lora, "expected [3, any]");
+  refused(R"({"peft_type": "LORA", "r": 2, "use_dora": true})", lora, "'use_dora' is true");
+  refused(R"({"peft_type": "LORA", "r": 2, "rank_pattern": {"q": 4}})", lora, "'rank_pattern'");
+  refused(R"({"peft_type": "LORA", "r": 2})", {{site + ".lora_A.weight", counted({2, 6})}}, ".lora_B.weight' is not");
+  refused(R"({"peft_type": "LORA", "r": 2})", {}, "no tensors");
+  refused(R"({"peft_type": "IA3"})", {{site + ".ia3_l", counted({4, 1})}}, "is none that atp's ia3 has");
+
+  const auto cut = peft_folder(files, "cut", prompt_config + "}", prompt);
+  std::filesystem::resize_file(cut + "/adapter_model.safetensors", 100);
+  CHECK(contains(message_of([&] { described(cut); }), "cut short"));
+  std::filesystem::remove(cut + "/adapter_model.safetensors");
+  CHECK(contains(message_of([&] { described(cut); }), "neither adapter_model.safetensors nor adapter_model.bin"));
+  torch_save::write(cut + "/adapter_model.bin", prompt);
+  CHECK(described(cut).method == "prompt_tuning");
+
+  std::filesystem::create_directory(files / "empty");
+  CHECK(contains(message_of([&] { described(files / "empty"); }), "none of the formats that are known"));
+  CHECK(contains(message_of([&] { described(files / "nothing"); }), "no such file or folder"));
+  convert(cut, files / "one.npy", "npy");
+  std::filesystem::resize_file(files / "one.npy", 130);
+  CHECK(contains(message_of([&] { described(files / "one.npy"); }), "takes 72"));
+}
+
+TEST_CASE("files that other programs wrote are read") {
+  if (!std::filesystem::exists(fixtures)) {
+    MESSAGE("skipped: no ../shared/fixtures here");
+    return;
+  }
+  const Folder files;
+  const auto sizes = [](const atp::AdapterSummary& summary, const std::string& name) {
+    for (const auto& tensor : summary.tensors)
+      if (tensor.name == name) return tensor.shape;
+    return std::vector<std::int64_t>{};
+  };
+  using Shape = std::vector<std::int64_t>;
+  const auto attempt = fixtures + "attempt_prompts/record_prefix_embeddings.pt";
+  CHECK(described(attempt).format == "attempt");
+  CHECK(sizes(described(attempt), "prompt") == Shape{100, 768});
+  convert(attempt, files / "record", "peft");
+  check_equal(files / "record/adapter_model.safetensors",
+              {{"prompt_embeddings", atp::TensorFile(attempt).tensor("tensor")}});
+  for (const auto* name : {"mrpc", "rte"}) {
+    const auto google = fixtures + "google_prompts/" + name + ".npy";
+    CHECK(sizes(described(google), "prompt") == Shape{100, 768});
+    convert(google, files / (std::string(name) + ".npy"), "npy");
+    CHECK(contents(files / (std::string(name) + ".npy")) == contents(google));  // byte by byte
+  }
+  const auto dept = described(fixtures + "dept_adapters/cola");
+  CHECK(dept.method == "dept");
+  CHECK(sizes(dept, "prompt") == Shape{dept.options.at("prompt_length").integer(), 768});
+  CHECK(sizes(dept, "low_rank.A") == Shape{256, dept.options.at("rank").integer()});
+  CHECK(described(fixtures + "dept_adapters/sst2").method == "dept");
+
+  const auto tfew = fixtures + "tfew_ia3/t03b_ia3_finish.pt";
+  const auto ia3 = described(tfew);
+  CHECK(ia3.method == "ia3");
+  CHECK(ia3.tensors.size() == 192);
+  CHECK(sizes(ia3, "decoder.block.23.layer.2.DenseReluDense.wo.ia3") == Shape{5120});
+  convert(tfew, files / "t0", "peft");
+  CHECK(described(files / "t0").tensors.size() == 192);
+}
