@@ -9,6 +9,7 @@
 #include "command_line.h"
 #include "data/inspection.h"
 #include "data/task_files.h"
+#include "pipeline/conversion_run.h"
 #include "pipeline/option_help.h"
 #include "pipeline/prediction_run.h"
 #include "pipeline/run_index.h"
@@ -293,6 +294,47 @@ Command predict_command() {
           predict};
 }
 
+int convert(const po::variables_map& values) {
+  atp::ConversionRequest request;
+  request.from = needed(values, "in", "convert");
+  request.to = text_at(values, "out");
+  request.from_format = text_at(values, "from");
+  request.to_format = text_at(values, "to");
+  request.task = text_at(values, "task");
+  request.checkpoint = text_at(values, "checkpoint");
+  request.tokenizer = text_at(values, "tokenizer");
+  if (values.count("source-length")) request.source_length = source_length(values);
+  request.json = values.count("json") > 0;
+  request.tasks = text_at(values, "tasks");
+  request.models = atp::named_folder(values, "models", "ATP_MODELS");
+  request.libtorch = text_at(values, "libtorch");
+  atp::run_conversion(request, std::cout);
+  return 0;
+}
+
+Command convert_command() {
+  return {
+      "convert",
+      "IN [OUT]",
+      "prompts and adapters between formats: results, PEFT, ATTEMPT, npy; without OUT, what IN is",
+      [](po::options_description& table) {
+        auto add = table.add_options();
+        add("from", word("FORMAT"), "of IN: result, peft, attempt, npy or tfew; what it looks like where not given");
+        add("to", word("FORMAT"), "of OUT: result, peft, attempt or npy; by its ending (.npy, .pt) where not given");
+        add("task", word("NAME"), "of several tasks this one alone; the task of a result that is made");
+        add("checkpoint", word("NAME"), "of a result that is made: its backbone, as recipes say it");
+        add("tokenizer", word("PATH"), "of a result that is made: spiece.model; the checkpoint's where not given");
+        add("source-length", po::value<std::int64_t>()->value_name("N"),
+            "of a result that is made: tokens of the longest source");
+        add("models", word("DIR"), "where checkpoints are looked up by name ($ATP_MODELS)");
+        add("tasks", word("DIR"), "tasks in YAML: DIR/NAME.yaml ($ATP_TASKS)");
+        add("libtorch", word("DIR"), "another copy of libtorch ($ATP_LIBTORCH)");
+        add_json(table);
+      },
+      {"in", "out"},
+      convert};
+}
+
 Command runs_command() {
   return {"runs",
           "",
@@ -339,6 +381,7 @@ Examples
   atp tasks --data ~/data
   atp show sst2 --data ~/data --index 3 --tokens
   atp score rte predictions.txt --data ~/data --split test --json
+  atp convert out/recipe/target.rte rte_prompt --to peft
   atp predict out/recipe/target.rte --input ~/data/RTE/test.tsv --out predictions.txt
   atp help learning_rate
 )";
@@ -363,9 +406,9 @@ Command help_command() {
 }
 
 const std::vector<Command>& commands() {
-  static const std::vector<Command> all{plugins_command(), tasks_command(),  show_command(),
-                                        check_command(),   score_command(),  predict_command(),
-                                        runs_command(),    schema_command(), help_command()};
+  static const std::vector<Command> all{plugins_command(), tasks_command(),   show_command(),    check_command(),
+                                        score_command(),   predict_command(), convert_command(), runs_command(),
+                                        schema_command(),  help_command()};
   return all;
 }
 

@@ -51,6 +51,11 @@ __atp_value() {
       fi
       ;;
     --input | --tokenizer) mapfile -t COMPREPLY < <(compgen -f -- "$3") ;;
+    --from | --to)
+      local formats="result peft attempt npy"
+      [[ $2 == --from ]] && formats+=" tfew"
+      mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$3")
+      ;;
     --device) mapfile -t COMPREPLY < <(compgen -W "auto cpu cuda" -- "$3") ;;
     --split) mapfile -t COMPREPLY < <(compgen -W "train validation test" -- "$3") ;;
     --metric) mapfile -t COMPREPLY < <(compgen -W "$(__atp_plugins "$1" metric)" -- "$3") ;;
@@ -109,6 +114,7 @@ _atp() {
       ((COMP_CWORD == 2)) && mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W "$(__atp_plugins "$program" task)" -- "$word")
       ;;
     predict) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+    convert) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$(__atp_plugins "$program")" -- "$word") ;;
   esac
 }

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = boost::filesystem;
 
-// OUT/steps/<id> of a folder or a link to it.
+// OUT/steps/<id> of a folder or a link to it; or a result that stands alone, as atp convert makes one.
 StepFolder folder_at(const std::string& path) {
   boost::system::error_code error;
   const fs::path folder = fs::canonical(path, error);
@@ -29,8 +29,10 @@ StepFolder folder_at(const std::string& path) {
     const std::string nearest = did_you_mean(fs::path(path).filename().string(), names);
     throw RecipeError(path + ": no such result" + (nearest.empty() ? expected : nearest));
   }
-  if (!fs::is_regular_file(folder / "recipe.yaml") || folder.parent_path().filename() != "steps")
-    throw RecipeError(path + ": no step's folder" + expected);
+  const bool is_step = fs::is_regular_file(folder / "recipe.yaml");
+  if (is_step && folder.parent_path().filename() != "steps" && fs::is_regular_file(folder / "result.json"))
+    return StepFolder::alone(folder.string());
+  if (!is_step || folder.parent_path().filename() != "steps") throw RecipeError(path + ": no step's folder" + expected);
   return StepFolder(folder.parent_path().parent_path().string(), folder.filename().string());
 }
 

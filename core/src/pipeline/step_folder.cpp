@@ -48,6 +48,11 @@ StepFolder::StepFolder(std::string out, std::string id) : StepFolder(out, id, ou
 StepFolder::StepFolder(std::string out, std::string id, std::string path)
     : out_(std::move(out)), id_(std::move(id)), path_(std::move(path)) {}
 
+StepFolder StepFolder::alone(const std::string& path) {
+  const fs::path folder(path);
+  return StepFolder(folder.parent_path().string(), folder.filename().string(), path);
+}
+
 bool StepFolder::finished() const try {
   return exists(file("result.json")) && result().is_map();
 } catch (const Error&) {

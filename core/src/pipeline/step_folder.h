@@ -13,6 +13,7 @@ namespace atp {
 class StepFolder {
  public:
   StepFolder(std::string out, std::string id);
+  static StepFolder alone(const std::string& path);  // a finished one that belongs to no output folder
 
   const std::string& id() const { return id_; }
   const std::string& path() const { return path_; }

@@ -1,0 +1,218 @@
+#include "pipeline/conversion_run.h"
+
+#include <boost/filesystem.hpp>
+#include <ostream>
+
+#include "atp/words.h"
+#include "io/durable_file.h"
+#include "pipeline/jobs.h"
+#include "pipeline/workshop.h"
+
+namespace atp {
+
+namespace {
+
+namespace fs = boost::filesystem;
+
+std::string shape_words(const std::vector<std::int64_t>& shape) {
+  std::vector<std::string> sizes;
+  for (const auto size : shape) sizes.push_back(std::to_string(size));
+  return "[" + joined(sizes) + "]";
+}
+
+Value texts_value(const std::vector<std::string>& texts) {
+  Value list = Value::list();
+  for (const auto& text : texts) list.push_back(text);
+  return list;
+}
+
+Value summary_value(const AdapterSummary& summary) {
+  Value value = Value::map();
+  value.set("format", summary.format);
+  value.set("method", summary.method);
+  value.set("options", summary.options);
+  if (!summary.combiner.empty()) {
+    value.set("combiner", summary.combiner);
+    value.set("combiner_options", summary.combiner_options);
+  }
+  value.set("tasks", texts_value(summary.tasks));
+  value.set("source_prompts", texts_value(summary.sources));
+  Value& tensors = value.set("tensors", Value::map());
+  for (const auto& [name, shape] : summary.tensors) {
+    Value sizes = Value::list();
+    for (const auto size : shape) sizes.push_back(size);
+    tensors.set(name, sizes);
+  }
+  return value;
+}
+
+void print_summary(const ConversionRequest& request, const AdapterSummary& summary, std::ostream& out) {
+  if (request.json) {
+    out << to_json(summary_value(summary), 2) << "\n";
+    return;
+  }
+  constexpr std::size_t shown = 8;
+  out << request.from << ": format " << summary.format << "\n  method " << summary.method << " "
+      << to_json(summary.options) << "\n";
+  if (!summary.combiner.empty())
+    out << "  combiner " << summary.combiner << " " << to_json(summary.combiner_options) << "\n";
+  if (!summary.tasks.empty()) out << "  tasks " << joined(summary.tasks) << "\n";
+  if (!summary.sources.empty()) out << "  source prompts " << joined(summary.sources) << "\n";
+  for (std::size_t i = 0; i < summary.tensors.size() && i < shown; ++i)
+    out << "  " << summary.tensors[i].name << " " << shape_words(summary.tensors[i].shape) << "\n";
+  if (summary.tensors.size() > shown) out << "  … " << summary.tensors.size() << " tensors in all\n";
+}
+
+std::string target_format(const ConversionRequest& request) {
+  if (!request.to_format.empty()) return request.to_format;
+  const std::string ending = fs::path(request.to).extension().string();
+  if (ending == ".npy") return "npy";
+  if (ending == ".pt") return "attempt";
+  if (!request.checkpoint.empty()) return "result";
+  throw RecipeError("atp convert: which format is " + request.to +
+                    " to have? Say --to peft, attempt, npy or result (docs/exchange.md has them all)");
+}
+
+// A folder is made, and never mixed with what lies in another; a file is replaced.
+void require_free(const std::string& path) {
+  boost::system::error_code error;
+  if (fs::is_directory(path, error) && !fs::is_empty(path))
+    throw RecipeError(path + ": this folder is there, and holds something; name another");
+  const fs::path parent = fs::absolute(path).parent_path();
+  if (!fs::is_directory(parent, error)) throw RecipeError(path + ": there is no folder " + parent.string());
+}
+
+// How a result's recipe names the checkpoint, for formats that keep such a name; "" where there is none.
+std::string base_model(const std::string& result) {
+  const std::string file = result + "/recipe.yaml";
+  if (!fs::is_regular_file(file)) return "";
+  const Value recipe = parse_yaml(read_file(file), file);
+  const Value* backbone = recipe.find("backbone");
+  const Value* checkpoint = backbone && backbone->is_map() ? backbone->find("checkpoint") : nullptr;
+  return checkpoint && checkpoint->is_text() ? checkpoint->text() : "";
+}
+
+// --- results out of other programs' files ----------------------------------------------------------------------------
+
+Value named(const std::string& name, const Value& options, const Options& known) {
+  Value choice = Value::map(), said = Value::map();
+  choice.set("name", name);
+  // What its tensors say too need not be an option of it; all else must be one.
+  for (const auto& [key, value] : options.members())
+    if (known.find(key) || key != "targets") said.set(key, value);
+  choice.set("options", said);
+  return choice;
+}
+
+const Options& options_of(Catalogue& catalogue, const std::string& kind, const std::string& name) {
+  const auto* entry = catalogue.find(kind, name);
+  if (!entry) throw RecipeError("no " + kind + " '" + name + "' is found, which the files are of (atp plugins)");
+  return entry->options;
+}
+
+// Keys of a result that the pipeline's inputs gave stand for themselves.
+Value without_inputs(Value options) {
+  for (const char* key : {"combiner", "source_prompts", "start_from", "attention_from"}) options.erase(key);
+  return options;
+}
+
+// The recipe whose training would have left such a result.
+Value recipe_of(const ConversionRequest& request, const AdapterSummary& summary, const std::vector<std::string>& tasks,
+                Catalogue& catalogue) {
+  Value train = Value::map();
+  train.set("tasks", texts_value(tasks));
+  train.set("method",
+            named(summary.method, without_inputs(summary.options), options_of(catalogue, "method", summary.method)));
+  if (!summary.combiner.empty())
+    train.set("combiner",
+              named(summary.combiner, summary.combiner_options, options_of(catalogue, "combiner", summary.combiner)));
+  if (!summary.sources.empty()) {
+    Value& sources = train.set("source_prompts", Value::list());
+    for (std::size_t i = 0; i < summary.sources.size(); ++i) {
+      Value file = Value::map();
+      file.set("file", fs::absolute(request.from).string());
+      sources.push_back(file);
+    }
+  }
+  Value verb = Value::map(), steps = Value::map(), recipe = Value::map();
+  verb.set("train", train);
+  steps.set("adapter", verb);
+  Value& backbone = recipe.set("backbone", Value::map());
+  backbone.set("checkpoint", parse_yaml(request.checkpoint, "--checkpoint"));
+  if (!request.tokenizer.empty()) backbone.set("tokenizer", fs::absolute(request.tokenizer).string());
+  if (request.source_length) recipe.set("data", Value::map()).set("source_length", *request.source_length);
+  recipe.set("steps", steps);
+  return recipe;
+}
+
+// recipe.yaml of the result: what fixes the model, and nothing of a training that was not ours.
+Value written(const Step& step) {
+  Value out = Value::map();
+  for (const char* key : {"step", "verb", "source_prompts", "tasks", "method", "combiner", "backbone", "data"})
+    if (const Value* value = step.resolved.find(key)) out.set(key, *value);
+  return out;
+}
+
+Value record(const Work& work, const AdapterSummary& summary, const TrainedCount& trained, ContentDigests& digests) {
+  Value result = Value::map();
+  result.set("verb", "train");
+  Value& tasks = result.set("tasks", Value::list());
+  for (const auto& task : work.step.tasks) tasks.push_back(task.name);
+  result.set("scores", Value::map());
+  result.set("trained_parameters", trained.parameters);
+  result.set("trained_parameters_per_task", trained.parameters_per_task);
+  result.set("backbone_parameters", trained.backbone_parameters);
+  result.set("converted_from", summary.format);
+  Value& backbone = result.set("identity", Value::map()).set("backbone", Value::map());
+  backbone.set("checkpoint", work.checkpoint.contents);
+  backbone.set("tokenizer", digests.file(work.checkpoint.tokenizer));
+  return result;
+}
+
+void make_result(const ConversionRequest& request, const AdapterFile& from, const AdapterSummary& summary,
+                 Machinery& machinery) {
+  if (request.checkpoint.empty())
+    throw RecipeError(
+        "atp convert: a result is of a backbone; say which with --checkpoint (a folder, or a name below "
+        "--models)");
+  const auto tasks = request.task.empty() ? summary.tasks : std::vector<std::string>{request.task};
+  if (tasks.empty())
+    throw RecipeError("atp convert: a result is of a task, and " + request.from +
+                      " does not say of which; say it with --task");
+  const Value recipe = recipe_of(request, summary, tasks, machinery.catalogue);
+  Work work;
+  work.step = resolve_recipe(recipe, {}, machinery.catalogue).at(0).steps.at(0);
+  ContentDigests digests("");
+  work.checkpoint = checkpoint_use(work.step, request.models);
+  work.checkpoint.contents = checkpoint_contents(work.checkpoint, digests);
+  for (const auto& input : work.step.inputs) work.inputs.push_back({input, WorkInput::npos});
+  Planner planner({"", "", "", request.models}, machinery, digests);
+  for (const auto& choice : work.step.tasks) work.tasks.push_back(planner.task_use(choice, work.step.data));
+
+  ModelJob job = model_job(work, {}, "", *planner.tokenizer(work.checkpoint.tokenizer));
+  if (auto sources = job.inputs.find("source_prompts"); sources != job.inputs.end())
+    for (std::size_t i = 0; i < sources->second.size(); ++i) sources->second[i].name = summary.sources.at(i);
+  const TrainedCount trained = machinery.engine().adopt_adapter(from, job, request.to);
+  write_durably(request.to + "/recipe.yaml", write_yaml(written(work.step)));
+  write_durably(request.to + "/result.json", to_json(record(work, summary, trained, digests), 2) + "\n");
+}
+
+}  // namespace
+
+void run_conversion(const ConversionRequest& request, std::ostream& out) {
+  const std::string format = request.to.empty() ? "" : target_format(request);
+  if (!request.to.empty()) require_free(request.to);
+  Workshop workshop({.device = "cpu"}, request.libtorch, {}, request.tasks);
+  Machinery machinery = workshop.machinery();
+  Engine& engine = machinery.engine();
+  const AdapterFile from{request.from, request.from_format, request.task};
+  const AdapterSummary summary = engine.describe_adapter(from);
+  if (request.to.empty()) return print_summary(request, summary, out);
+  if (format == "result")
+    make_result(request, from, summary, machinery);
+  else
+    engine.convert_adapter(from, {request.to, format, base_model(request.from)});
+  if (!request.json) out << request.to << ": " << summary.method << ", as format " << format << "\n";
+}
+
+}  // namespace atp

@@ -1,0 +1,115 @@
+#include <doctest/doctest.h>
+
+#include "programs.h"
+
+using namespace runs;
+
+namespace {
+
+// A prompt, and a mixture of it with another, for a task whose rows come from no file.
+constexpr const char* recipe = R"(
+seed: 1
+backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
+data: {source_length: 32}
+train: {batch_size: 8, learning_rate: 0.3, warmup_updates: 0, updates: 2, prompt_length: 4}
+steps:
+  source:
+    train: {task: toy, method: prompt_tuning}
+  target:
+    train: {task: toy, method: attempt, source_prompts: [source, {file: source.npy}]}
+)";
+
+Ended atp(const Experiment& experiment, const Words& words) {
+  return run(program("atp"), words, {.folder = experiment.path});
+}
+
+void succeeds(const Experiment& experiment, const Words& words) {
+  const Ended ended = atp(experiment, words);
+  INFO(ended.error);
+  REQUIRE(ended.status == 0);
+}
+
+std::string predicted(const Experiment& experiment, const std::string& result) {
+  succeeds(experiment, {"predict", result, "--split", "test", "--device", "cpu", "--threads", "1", "--quiet", "--out",
+                        "predictions.txt"});
+  return read(experiment / "predictions.txt");
+}
+
+}  // namespace
+
+TEST_CASE("what goes out to other programs' files and comes back predicts the same") {
+  const Experiment experiment;
+  const auto file = experiment.write("toy.yaml", recipe);
+  const auto train = [&](const Words& more) {
+    Words words{file, "--out", experiment / "out", "--threads", "1", "--device", "cpu"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Ended ended = run(program("atp-run"), words, {.folder = experiment.path});
+    INFO(ended.error);
+    REQUIRE(ended.status == 0);
+  };
+  train({"--set", "steps.target.train.source_prompts=source", "--only", "source"});
+  succeeds(experiment, {"convert", "out/toy/source", "source.npy"});
+  train({});
+  const Words as_result{"--to", "result", "--task", "toy", "--checkpoint", "{random: tiny, seed: 0}", "--source-length",
+                        "32"};
+  const auto back = [&](const std::string& from, const std::string& to) {
+    Words words{"convert", from, to};
+    words.insert(words.end(), as_result.begin(), as_result.end());
+    succeeds(experiment, words);
+  };
+  for (const std::string step : {"source", "target"}) {
+    CAPTURE(step);
+    succeeds(experiment,
+             {"convert", "out/toy/" + step, step + ".files", "--to", step == "source" ? "peft" : "attempt"});
+    back(step + ".files", step + ".result");
+    const auto expected = predicted(experiment, "out/toy/" + step);
+    CHECK(expected.size() > 100);
+    CHECK(predicted(experiment, step + ".result") == expected);
+    CHECK(read(experiment / (step + ".result/checkpoint/tensors.safetensors")) ==
+          read(experiment / ("out/toy/" + step + "/checkpoint/tensors.safetensors")));
+  }
+
+  const Ended said = atp(experiment, {"convert", "target.files", "--json"});
+  CHECK(said.status == 0);
+  const auto summary = atp::parse_json(said.out, "summary");
+  CHECK(summary.at("format").text() == "attempt");
+  CHECK(summary.at("combiner").text() == "attempt");
+  CHECK(summary.at("source_prompts").items().size() == 2);
+
+  // A prompt of another backbone is refused by the plan, at its place in the recipe.
+  experiment.write("other.yaml", R"(
+backbone: {name: t5, checkpoint: {random: tiny, seed: 1}}
+steps:
+  target:
+    train: {task: toy, method: prompt_tuning, updates: 1, prompt_length: 4,
+            start_from: {file: source.result/checkpoint/tensors.safetensors}}
+)");
+  const Ended other = run(program("atp-run"), {"other.yaml", "--dry-run"}, {.folder = experiment.path});
+  CHECK(other.status == 2);
+  CHECK_MESSAGE(contains(other.error, "was trained on another backbone: on t5 with random weights (\"tiny\", seed 0"),
+                other.error);
+}
+
+TEST_CASE("a conversion that is not complete says what is missing, and leaves nothing") {
+  const Experiment experiment;
+  REQUIRE(experiment.atp_run({"--only", "source"}).status == 0);
+  const auto refused = [&](const Words& words, const std::string& expected) {
+    Words all{"convert"};
+    all.insert(all.end(), words.begin(), words.end());
+    const Ended ended = atp(experiment, all);
+    CHECK(ended.status == 2);
+    CHECK_MESSAGE(contains(ended.error, expected), ended.error);
+  };
+  refused({}, "which in?");
+  refused({"nowhere"}, "nowhere: no such file or folder");
+  refused({"out/recipe/source", "prompt"}, "which format is prompt to have?");
+  refused({"out/recipe/source", "taste", "--to", "peft"}, "this folder is there, and holds something");
+  refused({"out/recipe/source", "no/where.npy"}, "there is no folder");
+  succeeds(experiment, {"convert", "out/recipe/source", "prompt.npy"});
+  refused({"prompt.npy", "mine", "--to", "result"}, "say which with --checkpoint");
+  refused({"prompt.npy", "mine", "--checkpoint", "{random: tiny}"}, "say it with --task");
+  refused({"prompt.npy", "mine", "--checkpoint", "{random: tiny}", "--task", "tyo"}, "did you mean 'toy'?");
+  refused({"prompt.npy", "mine", "--checkpoint", "{random: small}", "--task", "toy"},
+          "does not fit method 'prompt_tuning'");
+  CHECK_FALSE(std::filesystem::exists(experiment / "mine"));
+}
