@@ -9,6 +9,7 @@ import collections
 import gzip
 import io
 import json
+import math
 import pathlib
 import pickle
 import struct
@@ -300,6 +301,44 @@ def cache_example_files():
     }
 
 
+def peft(config, shapes, metadata=None):
+    """adapter_config.json, a zero byte, adapter_model.safetensors with float32 tensors of these shapes."""
+    header, end = {"__metadata__": metadata} if metadata else {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 4 * math.prod(shape)
+        header[name] = tensor("F32", shape, begin, end)
+    text = config if isinstance(config, str) else json.dumps(config)
+    return text.encode() + b"\0" + safetensors(header, bytes(end))
+
+
+def peft_files():
+    site = "base_model.model.encoder.block.0.layer.0.SelfAttention."
+    prompt = {"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 2, "token_dim": 3, "num_transformer_submodules": 1}
+    multitask = {**prompt, "peft_type": "MULTITASK_PROMPT_TUNING", "num_tasks": 2, "num_ranks": 1}
+    tasks = {"prompt_embeddings": [2, 3], "prefix_task_cols": [2, 2, 1], "prefix_task_rows": [2, 1, 3]}
+    dept = {**prompt, "peft_type": "PROMPT_TUNING_LORA", "r": 2, "max_length": 4, "lora_alpha": 8}
+    low_rank = {"prompt_embeddings": [2, 3], "prompt_encoder.lora_embedding_A": [4, 2],
+                "prompt_encoder.lora_embedding_B": [2, 3]}
+    lora = {"peft_type": "LORA", "r": 2, "lora_alpha": 4.5, "bias": "none", "target_modules": ["q"]}
+    both = {site + "q.lora_A.weight": [2, 3], site + "q.lora_B.weight": [4, 2]}
+    prefix = {**prompt, "peft_type": "PREFIX_TUNING", "num_layers": 2, "num_transformer_submodules": 2}
+    return {
+        "prompt": peft(prompt, {"prompt_embeddings": [2, 3]}, {"tasks": "[\"a\"]", "backbone": "{\"digest\":\"0\"}"}),
+        "prompt-of-two": peft({"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 1}, {"prompt_embeddings": [2, 3]}),
+        "prompt-tasks-no-list": peft(prompt, {"prompt_embeddings": [2, 3]}, {"tasks": "3"}),
+        "prompt-long": peft({**prompt, "num_virtual_tokens": 10**9}, {"prompt_embeddings": [2, 3]}),
+        "multitask": peft(multitask, tasks), "multitask-cut": peft(multitask, {"prompt_embeddings": [2, 3]}),
+        "dept": peft(dept, low_rank), "dept-no-rank": peft({**dept, "r": None}, low_rank),
+        "lora": peft(lora, both), "lora-half": peft(lora, {site + "q.lora_A.weight": [2, 3]}),
+        "lora-stable": peft({**lora, "use_rslora": True}, both), "lora-dora": peft({**lora, "use_dora": True}, both),
+        "lora-no-site": peft(lora, {"base_model.model..lora_A.weight": [2, 3]}),
+        "ia3": peft({"peft_type": "IA3"}, {site + "k.ia3_l": [3, 1], "base_model.model.x.wo.ia3_l": [1, 4]}),
+        "prefix": peft(prefix, {"prompt_embeddings": [2, 12]}),
+        "prefix-huge": peft({**prefix, "num_layers": 10**9}, {"prompt_embeddings": [2, 12]}),
+        "no-type": peft({}, {}), "no-config": peft("", {}), "unknown": peft({"peft_type": "OFT"}, {}),
+    }
+
+
 def main():
     for target, files in row_files().items():
         write(target, files)
@@ -311,6 +350,7 @@ def main():
     write("pickle", pickles())
     write("npy", npy_files())
     write("t5_config", config_files())
+    write("peft", peft_files())
 
 
 if __name__ == "__main__":
