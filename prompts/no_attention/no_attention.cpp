@@ -4,7 +4,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/zeros.h>
 #include <atp/combiner.h>
 #include <atp/plugin.h>
 
@@ -12,15 +11,25 @@ namespace {
 
 class NoAttention final : public atp::PromptCombiner {
  public:
-  NoAttention(const atp::PromptShape&, const atp::Params&) {}
+  static atp::Options options() { return {atp::faults({"constant_weights"})}; }
+
+  NoAttention(const atp::PromptShape&, const atp::Params& params)
+      : weighs_target_(params.has_fault("constant_weights")) {}
 
   atp::Mixture combine(const at::Tensor& sources, const at::Tensor& target, const atp::Embedded& input) const override {
     const auto rows = input.values.size(0), t = sources.size(0);
-    const auto mean = sources.mean(0, true);  // [1, m, d]
-    const auto weights = at::full({rows, t}, 1.0 / static_cast<double>(t), sources.options());
-    if (!target.defined()) return {.prompt = mean.expand({rows, -1, -1}), .weights = weights};
-    return {.prompt = target + mean, .weights = at::cat({weights, at::zeros({rows, 1}, sources.options())}, 1)};
+    // The released code: 1/(t+1) for each, the target among them.
+    const auto parts = static_cast<double>(target.defined() && weighs_target_ ? t + 1 : t);
+    const auto mixed = sources.sum(0, true) / parts;  // [1, m, d]
+    const auto weights = at::full({rows, t}, 1 / parts, sources.options());
+    if (!target.defined()) return {.prompt = mixed.expand({rows, -1, -1}), .weights = weights};
+    const double own = weighs_target_ ? 1 / parts : 0;
+    return {.prompt = target * (1 + own) + mixed,
+            .weights = at::cat({weights, at::full({rows, 1}, own, sources.options())}, 1)};
   }
+
+ private:
+  bool weighs_target_;
 };
 
 }  // namespace
@@ -29,6 +38,6 @@ ATP_PLUGIN(registry) {
   registry.add<atp::PromptCombiner>(
       {.name = "no_attention",
        .summary = "the mean of the source prompts beside the task's own (paper §5.3 b)",
-       .options = {},
+       .options = NoAttention::options(),
        .make = std::make_shared<NoAttention, const atp::PromptShape&, const atp::Params&>});
 }

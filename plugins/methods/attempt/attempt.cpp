@@ -42,7 +42,8 @@ class Attempt final : public atp::Method {
         atp::combiner_option("attempt"),
         atp::source_prompts_option(),
         atp::start_from_option(),
-        atp::attention_from_option()};
+        atp::attention_from_option(),
+        atp::faults({"padding_in_pool"})};
   }
 
   Attempt(const atp::MethodContext& context, const atp::Params& params) {
