@@ -2,10 +2,17 @@
 //   max_{P_target, G} p_θ(y | [P_instance(X) ; X])   (Eq. 2),   P_instance from a combiner
 // Trained: P_target [N, m, d], one prompt for each of N tasks (§3.3), and what the combiner trains. The source prompts
 // are kept with the result, without gradient.
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
 #include <atp/error.h>
 #include <atp/method.h>
 #include <atp/plugin.h>
+
+#include <algorithm>
 
 namespace {
 
@@ -46,7 +53,8 @@ class Attempt final : public atp::Method {
         atp::faults({"padding_in_pool"})};
   }
 
-  Attempt(const atp::MethodContext& context, const atp::Params& params) {
+  Attempt(const atp::MethodContext& context, const atp::Params& params)
+      : source_length_(context.source_length), pools_padding_(params.has_fault("padding_in_pool")) {
     const atp::PromptShape shape{.sources = context.inputs.at("source_prompts"),
                                  .length = params.integer("prompt_length"),
                                  .width = context.backbone->shape().width,
@@ -72,16 +80,32 @@ class Attempt final : public atp::Method {
   atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
     const atp::Embedded text{.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
     const auto target = target_ ? atp::of_tasks(target_->value, batch.tasks) : at::Tensor();  // [B, m, d]
-    const auto mixture = combiner_->combine(sources_->value, target, text);
+    const auto mixture = combiner_->combine(sources_->value, target, pools_padding_ ? padded(text, backbone) : text);
     auto embedded = atp::prepend(mixture.prompt, text);
     embedded.weights = mixture.weights;
     return embedded;
   }
 
  private:
+  // The released code's: sources are padded to one length, and the max-pool sees the padding's embedding. One such
+  // token at the end of each row that is shorter has the same maximum.
+  atp::Embedded padded(const atp::Embedded& text, const atp::Backbone& backbone) const {
+    const auto& lengths = text.lengths;
+    const auto padding = backbone.embed(at::zeros({1, 1}, lengths.device.options()));  // [1, 1, d]
+    const auto places = at::arange(text.values.size(1) + 1, lengths.device.options());
+    const auto is_padding = places.ge(lengths.device.unsqueeze(1)).unsqueeze(2);
+    atp::Embedded result{.values = at::where(is_padding, padding, at::constant_pad_nd(text.values, {0, 0, 0, 1})),
+                         .lengths = {lengths.host, (lengths.device + 1).clamp_max(source_length_)},
+                         .weights = {}};
+    for (auto& length : result.lengths.host) length = std::min(length + 1, source_length_);
+    return result;
+  }
+
   atp::Parameter* target_ = nullptr;
   atp::Parameter* sources_ = nullptr;
   std::shared_ptr<atp::PromptCombiner> combiner_;
+  std::int64_t source_length_;
+  bool pools_padding_;
 };
 
 }  // namespace
