@@ -256,7 +256,8 @@ Origin Params::origin(const std::string& key) const {
 
 bool Params::has_fault(const std::string& name) const {
   const Option* option = options_.find("compat");
-  if (!option || std::find(option->choices.begin(), option->choices.end(), name) == option->choices.end())
+  if (!option) return false;
+  if (std::find(option->choices.begin(), option->choices.end(), name) == option->choices.end())
     throw std::logic_error("fault '" + name + "' is not listed in the table of options");
   const Value* faults = values_.find("compat");
   return faults && std::any_of(faults->items().begin(), faults->items().end(),

@@ -81,6 +81,18 @@ TEST_CASE("logits, losses and generated ids are transformers'") {
   }
 }
 
+TEST_CASE("logits may end before the vocabulary does (the released code's: at row 32,100)") {
+  const TensorFile file(goldens + "first/golden.safetensors");
+  const Golden golden(file, "long");
+  const T5 whole = load_golden("first"), cut({.checkpoint = {.folder = goldens + "first", .random_shape = {}}}, 20);
+  const Encoded encoded = encode(whole, golden);
+  const at::Tensor logits = cut.logits(encoded, golden["labels"], {});
+  CHECK(logits.size(2) == 20);
+  CHECK(difference(logits, whole.logits(encoded, golden["labels"], {}).narrow(2, 0, 20)) < 1e-6);
+  for (const auto& row : cut.generate(encoded, 5, {}))
+    for (const auto id : row) CHECK(id < 20);
+}
+
 TEST_CASE("bfloat16 is near, and its losses are float32") {
   for (const auto& shape : golden_shapes) {
     CAPTURE(shape);

@@ -54,3 +54,23 @@ TEST_CASE("templates of GLUE's tasks on rows made up for this test") {
   CHECK(first("rte", "train").source == "rte sentence1: A. sentence2: B.");
   CHECK(first("rte", "train").target == "1");
 }
+
+TEST_CASE("STS-B's scores: the nearest 0.2, and the nearest 0.1 with the released code's stsb_rounding") {
+  const test::Folder folder;
+  folder.write("STS-B/train.tsv",
+               "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore\n"
+               "0\tg\tf\ty\t1\ta\tb\tA man.\tA dog.\t3.13\n");
+  const auto target = [&](const Value& given) {
+    const auto* entry = test::plugins().find("task", "stsb");
+    Problems problems;
+    const auto params = entry->options.check(given, {}, problems);
+    return TaskData(test::plugins().make<TextTask>("stsb", params), {.root = folder.path()})
+        .split("train")
+        .front()
+        .target;
+  };
+  CHECK(target({}) == "3.2");
+  Value faults = Value::list();
+  faults.push_back("stsb_rounding");
+  CHECK(target(Value::Map{{"compat", faults}}) == "3.1");
+}

@@ -132,6 +132,7 @@ inline std::shared_ptr<atp::Method> make_method(const std::shared_ptr<atp::Backb
   const atp::MethodContext context{.backbone = backbone,
                                    .tasks = choices.tasks,
                                    .inputs = {{"source_prompts", choices.sources}},
+                                   .source_length = 8,
                                    .combiner = [&](const atp::PromptShape& shape) {
                                      return all_plugins().make<atp::PromptCombiner>(
                                          choices.combiner, shape,
