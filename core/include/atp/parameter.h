@@ -33,6 +33,8 @@ struct ATP_EXPORT Start {
   std::map<std::string, std::vector<NamedResult>> results = {};
   std::map<std::string, at::Tensor> given = {};    // values that the recipe takes from other results, by parameter name
   std::vector<std::int32_t> frequent_pieces = {};  // ids that a vocabulary start may draw from (METHODS.md)
+  // Shows a sample of the training rows' sources, embedded, batch by batch; empty where a result is read.
+  std::function<void(const std::function<void(const Embedded&)>& show)> training_inputs = {};
 
   // A CPU generator for this purpose alone, so that values do not depend on device, order or other tensors.
   at::Generator stream(const std::string& purpose) const;
@@ -78,6 +80,8 @@ class ATP_EXPORT Trainable {
   // Every trained tensor, parts' included, in a fixed order.
   std::vector<Parameter*> parameters();
   std::vector<const Parameter*> parameters() const;
+  // What is kept with them and not trained, parts' included, in a fixed order.
+  std::vector<const Parameter*> buffers() const;
 
   // Sets first values: `given` ones where their name is in `start`, else `initial`. A given value may lack leading
   // dimensions: one prompt starts the prompts of all tasks. Throws FormatError on another shape.
@@ -92,9 +96,10 @@ class ATP_EXPORT Trainable {
   Trainable() = default;
   Parameter& parameter(std::string name, std::vector<std::int64_t> shape, std::string group, Parameter::Initial initial,
                        bool decays = true);
-  Parameter& buffer(std::string name, std::vector<std::int64_t> shape,
-                    Parameter::Initial initial);  // kept, not trained
-  void part(Trainable& other);                    // its parameters are this one's too
+  // Kept, not trained. Of a group only where other results may give its first value (`attention`).
+  Parameter& buffer(std::string name, std::vector<std::int64_t> shape, Parameter::Initial initial,
+                    std::string group = {});
+  void part(Trainable& other);  // its parameters are this one's too
 
  private:
   std::deque<Parameter> own_, buffers_;  // deques: references stay valid

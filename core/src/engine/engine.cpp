@@ -54,7 +54,7 @@ class TorchEngine final : public Engine {
       ModelBuilder::check_files(model.backbone);
       const auto outline = builder_.outline(model);
       builder_.try_first_values(model, outline);
-      return count_of(outline, model.tasks.size());
+      return count_of(outline, model);
     });
   }
 
@@ -64,10 +64,10 @@ class TorchEngine final : public Engine {
       if (state) check_device(*state, job);
       const auto threads = state ? state->threads : threads_;
       const ThreadCount count(threads, threads_);
-      const auto model = builder_.fresh(job.model);
+      const auto model = builder_.fresh(job.model, job.train);
       auto result = run_training(model, job, control, std::move(state), threads);
       result.threads = threads;
-      result.trained = count_of(model, job.model.tasks.size());
+      result.trained = count_of(model, job.model);
       if (result.finished) write_result(job.folder, job.model, model);
       return result;
     });
@@ -90,7 +90,7 @@ class TorchEngine final : public Engine {
         evaluations.push_back(std::move(*evaluation));
       }
       if (!job.folder.empty()) write_predictions(job.folder + "/predictions.jsonl", evaluations, job.splits);
-      result.trained = count_of(model, job.model.tasks.size());
+      result.trained = count_of(model, job.model);
       return result;
     });
   }
@@ -107,7 +107,7 @@ class TorchEngine final : public Engine {
     return translated([&] {
       const auto model = builder_.adopted(job, read_adapter(file), file.path);
       write_result(folder, job, model);
-      return count_of(model, job.tasks.size());
+      return count_of(model, job);
     });
   }
 

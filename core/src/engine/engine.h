@@ -50,7 +50,7 @@ struct ResultFile {
   std::string name;  // for messages: "sources.mnli"
   std::string file;  // …/checkpoint/tensors.safetensors
   std::string task;
-  // For a plan, where the file is not there yet: what the step that makes it will train.
+  // For a plan, where the file is not there yet: what the step that makes it will write.
   std::vector<TensorShape> planned = {};
   std::vector<std::string> planned_tasks = {};
   std::string tensor = {};  // the one of the model's tensors that it holds ("down"); "": all, by their names
@@ -67,6 +67,9 @@ struct ModelJob {
   std::map<std::string, std::vector<ResultFile>> inputs = {};
   std::vector<std::int32_t> frequent_pieces = {};  // ids that a vocabulary start draws from
   std::uint64_t seed = 0;
+  // Of the step that trains it: a group whose rate is 0 stays as it starts, and does not count as trained.
+  double learning_rate = 1;
+  std::map<std::string, double> learning_rates = {};
 };
 
 using Scores = std::vector<std::pair<std::string, double>>;  // metric → score, the primary one first
@@ -136,7 +139,7 @@ struct TrainedCount {
     return backbone_parameters > 0 ? static_cast<double>(parameters) / static_cast<double>(backbone_parameters) : 0;
   }
   std::vector<std::string> groups = {};   // that learning rates can be given for
-  std::vector<TensorShape> tensors = {};  // the trained ones
+  std::vector<TensorShape> tensors = {};  // that the result holds: trained, frozen, kept
 };
 
 // What a step found out; the pipeline writes it into result.json.

@@ -52,17 +52,44 @@ const ResultFile& attention_file(const ModelJob& job, const Parameter& parameter
                     "'; {files: {TENSOR: PATH}} needs one for each");
 }
 
+// What other results may give first values of: all that is trained, and what of the attention is kept.
+std::vector<const Parameter*> may_be_given(const Method& method) {
+  auto all = method.parameters();
+  for (const auto* kept : method.buffers())
+    if (kept->group == "attention") all.push_back(kept);
+  return all;
+}
+
+std::vector<const Parameter*> attention_of(const Method& method) {
+  auto attention = may_be_given(method);
+  std::erase_if(attention, [](const auto* one) { return one->group != "attention"; });
+  return attention;
+}
+
 // Every file is for one of the tensors.
-void check_attention_files(const ModelJob& job, const std::vector<const Parameter*>& parameters) {
+void check_attention_files(const ModelJob& job, const std::vector<const Parameter*>& attention) {
   std::vector<std::string> known;
-  for (const auto* parameter : parameters)
-    if (parameter->group == "attention") known.push_back(parameter->name);
+  for (const auto* one : attention) known.push_back(one->name);
   for (const auto& file : files_of(job, "attention_from"))
     if (!known.empty() && !file.tensor.empty() &&
-        std::none_of(parameters.begin(), parameters.end(),
-                     [&](const auto* one) { return is_called(*one, file.tensor); }))
+        std::none_of(attention.begin(), attention.end(), [&](const auto* one) { return is_called(*one, file.tensor); }))
       throw RecipeError("'attention_from': there is no tensor '" + file.tensor + "'" +
                         did_you_mean(file.tensor, known) + "; there are: " + joined(known));
+}
+
+// What the other step's attention has and this one's lacks (a centre, a learned temperature) would be lost silently.
+void check_all_taken(const ModelJob& job, const std::vector<const Parameter*>& attention) {
+  if (attention.empty()) return;  // a plan notes that nothing is taken
+  for (const auto& file : files_of(job, "attention_from")) {
+    const auto shapes = file.tensor.empty() ? tensor_shapes(file) : std::nullopt;
+    if (!shapes) continue;
+    for (const auto& tensor : *shapes)
+      if (tensor.name.starts_with("attention.") &&
+          std::none_of(attention.begin(), attention.end(), [&](const auto* one) { return one->name == tensor.name; }))
+        throw RecipeError("'attention_from': '" + file.name + "' has '" + tensor.name +
+                          "', which this step's combiner has not; give both the same combiner with the same options "
+                          "(temperature, centred_pools)");
+  }
 }
 
 // What gives a parameter its first value: a file's prompt, or its tensor of that name.
@@ -154,9 +181,9 @@ void check_backbones(const ModelJob& job) {
 
 }  // namespace
 
-void read_inputs(const ModelJob& job, Method& method, Start& start) {
+void read_inputs(const ModelJob& job, const Method& method, Start& start) {
   check_backbones(job);
-  const auto parameters = std::as_const(method).parameters();
+  const auto parameters = may_be_given(method);
   for (const auto& option : job.method.options.options().all()) {
     if (!option.names_results()) continue;
     const auto& files = files_of(job, option.key);
@@ -175,8 +202,11 @@ void read_inputs(const ModelJob& job, Method& method, Start& start) {
 
 void plan_inputs(const ModelJob& job, Method& method, Start start) {
   check_backbones(job);
-  const auto parameters = std::as_const(method).parameters();
-  said_at(origin_of(job, "attention_from"), [&] { check_attention_files(job, parameters); });
+  const auto parameters = may_be_given(method);
+  said_at(origin_of(job, "attention_from"), [&] {
+    check_attention_files(job, attention_of(method));
+    check_all_taken(job, attention_of(method));
+  });
   bool all_known = true;
   for (const auto& option : job.method.options.options().all())
     all_known &= said_at(origin_of(job, option.key), [&] { return plan_input(job, option, start); });

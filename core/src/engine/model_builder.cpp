@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <span>
 
 #include "atp/error.h"
 #include "atp/tensor_file.h"
 #include "atp/words.h"
 #include "engine/inputs.h"
 #include "engine/result_file.h"
+#include "train/batches.h"
+#include "train/optimiser.h"
 
 namespace atp {
 
@@ -33,6 +36,23 @@ std::string key_of(const BackboneJob& job) {
   key.push_back(job.vocabulary);
   key.push_back(job.precision);
   return canonical_json(key);
+}
+
+// Rows of every split, up to 1,000 of each and evenly spaced, embedded in batches of 100.
+void show_inputs(const std::vector<SplitData>& splits, const Backbone& backbone, at::Device device,
+                 const std::function<void(const Embedded&)>& show) {
+  constexpr std::int64_t most = 1000;
+  constexpr std::size_t at_once = 100;
+  std::vector<ExampleNumber> examples;
+  for (std::size_t split = 0; split < splits.size(); ++split) {
+    const auto size = splits[split].rows->size(), shown = std::min(size, most);
+    for (std::int64_t i = 0; i < shown; ++i) examples.push_back({static_cast<std::int64_t>(split), i * size / shown});
+  }
+  const std::span<const ExampleNumber> all(examples);
+  for (std::size_t begin = 0; begin < all.size(); begin += at_once) {
+    const auto batch = make_batch(all.subspan(begin, std::min(at_once, all.size() - begin)), splits, device);
+    show({.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}});
+  }
 }
 
 }  // namespace
@@ -117,9 +137,10 @@ Start ModelBuilder::start(const ModelJob& job, const Model& model) const {
   return start;
 }
 
-Model ModelBuilder::fresh(const ModelJob& job) {
+Model ModelBuilder::fresh(const ModelJob& job, const std::vector<SplitData>& train) {
   auto made = model(job);
   auto first = start(job, made);
+  first.training_inputs = [&](const auto& show) { show_inputs(train, *made.backbone, made.device, show); };
   read_inputs(job, *made.method, first);
   made.method->initialise(first);
   return made;
@@ -173,18 +194,20 @@ Model ModelBuilder::adopted(const ModelJob& job, const Adapter& adapter, const s
   return made;
 }
 
-TrainedCount count_of(const Model& model, std::size_t tasks) {
+TrainedCount count_of(const Model& model, const ModelJob& job) {
+  const AdamW::Settings rates{.learning_rate = job.learning_rate, .learning_rates = job.learning_rates};
   TrainedCount count;
   for (const auto& weight : model.backbone->weights()) count.backbone_parameters += weight.second.numel();
   if (!model.method) return count;
   for (const auto* parameter : std::as_const(*model.method).parameters()) {
-    count.parameters += parameter->count();
+    if (rates.rate(parameter->group) > 0) count.parameters += parameter->count();
     count.tensors.push_back({parameter->name, parameter->shape, parameter->of_tasks});
     if (std::find(count.groups.begin(), count.groups.end(), parameter->group) == count.groups.end())
       count.groups.push_back(parameter->group);
   }
+  for (const auto* kept : model.method->buffers()) count.tensors.push_back({kept->name, kept->shape});
   count.parameters_per_task =
-      static_cast<double>(count.parameters) / static_cast<double>(std::max<std::size_t>(1, tasks));
+      static_cast<double>(count.parameters) / static_cast<double>(std::max<std::size_t>(1, job.tasks.size()));
   return count;
 }
 

@@ -25,8 +25,8 @@ class ATP_EXPORT ModelBuilder {
   // Throws what drawing first values would throw, as far as a plan can know: a prompt longer than the vocabulary that
   // it starts from, results of other shapes than the model's.
   void try_first_values(const ModelJob& job, const Model& outline) const;
-  // Ready to be trained: source prompts, given values and random first values are in place.
-  Model fresh(const ModelJob& job);
+  // Ready to be trained on these splits: source prompts, given values and random first values are in place.
+  Model fresh(const ModelJob& job, const std::vector<SplitData>& train);
   // Ready to be scored: the values of a result. Without `result`, the untouched backbone.
   Model trained(const ModelJob& job, const std::optional<ResultFile>& result);
   // What the method attaches goes into the weights of a backbone of the model's own. Throws RecipeError where it
@@ -48,6 +48,6 @@ class ATP_EXPORT ModelBuilder {
   std::shared_ptr<Backbone> shared_;
 };
 
-TrainedCount count_of(const Model& model, std::size_t tasks);
+TrainedCount count_of(const Model& model, const ModelJob& job);
 
 }  // namespace atp

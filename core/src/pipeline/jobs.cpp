@@ -110,6 +110,9 @@ ModelJob model_job(const Work& work, const Plan& plan, const std::string& out, c
   job.source_length = step_integer(step, "source_length", job.source_length);
   job.frequent_pieces = tokenizer.frequent_pieces();
   job.seed = static_cast<std::uint64_t>(step_integer(step, "seed", 0));
+  const auto settings = train_settings(step);
+  job.learning_rate = settings.learning_rate;
+  job.learning_rates = settings.learning_rates;
   return job;
 }
 

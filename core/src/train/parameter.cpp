@@ -129,6 +129,14 @@ std::vector<const Parameter*> Trainable::parameters() const {
   return {all.begin(), all.end()};
 }
 
+std::vector<const Parameter*> Trainable::buffers() const {
+  std::vector<const Parameter*> all;
+  for (const auto& kept : buffers_) all.push_back(&kept);
+  for (const auto* other : parts_)
+    for (const auto* theirs : other->buffers()) all.push_back(theirs);
+  return all;
+}
+
 void Trainable::initialise(const Start& start) {
   const at::NoGradGuard no_gradient;
   for (auto& own : own_) own.value = placed(first_value(own, start), own, start).set_requires_grad(true);
@@ -173,10 +181,11 @@ Parameter& Trainable::parameter(std::string name, std::vector<std::int64_t> shap
   return own_.back();
 }
 
-Parameter& Trainable::buffer(std::string name, std::vector<std::int64_t> shape, Parameter::Initial initial) {
+Parameter& Trainable::buffer(std::string name, std::vector<std::int64_t> shape, Parameter::Initial initial,
+                             std::string group) {
   buffers_.push_back({.name = std::move(name),
                       .shape = std::move(shape),
-                      .group = {},
+                      .group = std::move(group),
                       .decays = false,
                       .initial = std::move(initial)});
   return buffers_.back();

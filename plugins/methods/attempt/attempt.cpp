@@ -5,6 +5,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
@@ -30,7 +31,9 @@ void check_shape(const std::string& name, const at::Tensor& prompt, std::int64_t
 
 at::Tensor stacked_sources(const atp::Start& start, const atp::Parameter& sources) {
   std::vector<at::Tensor> prompts;
-  for (const auto& [name, prompt] : start.prompts.at("source_prompts")) {
+  const auto found = start.prompts.find("source_prompts");
+  if (found == start.prompts.end()) return at::empty(sources.shape, at::TensorOptions(at::kMeta));  // not known yet
+  for (const auto& [name, prompt] : found->second) {
     check_shape(name, prompt, sources.shape[1], sources.shape[2]);
     prompts.push_back(prompt.to(start.precision));
   }

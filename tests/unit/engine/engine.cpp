@@ -462,7 +462,7 @@ TEST_CASE("a method's own inputs: the prompts of several results, and all tensor
   atp::ModelBuilder builder(registry, at::kCPU);
   const auto outline = builder.outline(job);
   builder.try_first_values(job, outline);  // shapes alone
-  const auto model = builder.fresh(job);
+  const auto model = builder.fresh(job, {});
   CHECK(static_cast<const Inheriting&>(*model.method).prompts_ == 2);
   CHECK(model.method->save().at("scale").equal((first.mean(0) + second.mean(0) + table[1]).unsqueeze(0)));
 
