@@ -5,6 +5,7 @@
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <sstream>
@@ -325,6 +326,75 @@ TEST_CASE("attention layers come from a file for each tensor") {
   wrong = model;
   std::swap(wrong.inputs["attention_from"][0].file, wrong.inputs["attention_from"][1].file);
   CHECK(contains(message_of([&] { engine->count(wrong); }), "'attention.down.weight' of 'down' has shape [6, 4]"));
+}
+
+TEST_CASE("centred pools: the mean over the training rows, which attention_from brings along with frozen layers") {
+  const Folder sources, pretrained, folder;
+  const auto engine = make_engine();
+  engine->train(train_job(sources, model_job()), {});
+  auto model = model_job("attempt", {"one", "two"});
+  model.source_prompts = {result_in(sources, "sources.a")};
+  model.combiner = {"attempt", checked("combiner", "attempt", options({{"rank", 4}, {"centred_pools", true}}))};
+  const auto job = train_job(pretrained, model);
+  engine->train(job, {});
+  const atp::TensorFile before(pretrained / "checkpoint/tensors.safetensors");
+  const SmallBackbone backbone([&] {
+    atp::BackboneRequest request;
+    request.checkpoint.seed = 5;
+    return request;
+  }());
+  auto sum = at::zeros({6}, at::kDouble);
+  double rows = 0;
+  for (const auto& split : job.train)
+    for (std::int64_t row = 0; row < split.rows->size(); ++row, ++rows) {
+      const auto source = split.rows->source(row);
+      const std::vector<std::int64_t> ids(source.begin(), source.end());
+      sum += std::get<0>(backbone.embed(at::tensor(ids, at::kLong)).max(0));
+    }
+  CHECK(at::allclose(before.tensor("attention.centre"), (sum / rows).to(at::kFloat), 1e-6, 1e-6));
+
+  model.tasks = {"one"};
+  model.attention_from = {result_in(pretrained, "pretrained")};
+  model.learning_rate = 0.3;
+  model.learning_rates = {{"attention", 0}};
+  CHECK(engine->count(model).parameters == 18);  // the target prompt: what is frozen is not counted
+  auto target = train_job(folder, model);
+  target.settings.learning_rates = model.learning_rates;
+  CHECK(engine->train(target, {}).trained.parameters == 18);
+  const atp::TensorFile after(folder / "checkpoint/tensors.safetensors");
+  for (const auto& entry : before.entries())
+    if (entry.name.starts_with("attention.")) CHECK(after.tensor(entry.name).equal(before.tensor(entry)));
+
+  model.combiner = {"attempt", checked("combiner", "attempt", options({{"rank", 4}}))};
+  CHECK(contains(message_of([&] { engine->count(model); }),
+                 "'pretrained' has 'attention.centre', which this step's combiner has not"));
+}
+
+TEST_CASE("source prompts are trained where the method is told to, and fit or are refused as those that are kept") {
+  const Folder sources, folder;
+  const auto engine = make_engine();
+  engine->train(train_job(sources, model_job()), {});
+  auto model = model_job("attempt");
+  model.method.options =
+      checked("method", "attempt",
+              options({{"prompt_length", 3}, {"source_prompts", "sources"}, {"train_source_prompts", true}}));
+  model.source_prompts = {result_in(sources, "sources.a"), {.name = "later", .file = "not there yet", .task = ""}};
+  const auto count = engine->count(model);
+  CHECK(count.parameters == 3 * 18 + 2 * 4 * 6 + 12);
+  CHECK((count.groups == std::vector<std::string>{"prompt", "source_prompts", "attention"}));
+  model.source_prompts[1] = model.source_prompts[0];
+  CHECK(engine->count(model).parameters == count.parameters);
+  engine->train(train_job(folder, model), {});
+  const auto start = atp::TensorFile(sources / "checkpoint/tensors.safetensors").tensor("prompt");
+  const auto trained = atp::TensorFile(folder / "checkpoint/tensors.safetensors").tensor("source_prompts").clone();
+  for (const auto& prompt : trained.unbind(0)) CHECK_FALSE(prompt.equal(start));
+
+  const Folder longer;
+  auto other = model_job();
+  other.method.options = checked("method", "prompt_tuning", options({{"prompt_length", 5}}));
+  engine->train(train_job(longer, other), {});
+  model.source_prompts[1] = result_in(longer, "longer");
+  CHECK(contains(message_of([&] { engine->count(model); }), "source prompt 'longer' is 5 tokens long"));
 }
 
 TEST_CASE("steps share one frozen backbone, which no training changes; fine-tuning has its own") {

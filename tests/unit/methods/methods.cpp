@@ -28,13 +28,31 @@ Choices fine_tuning() {
   return choices;
 }
 
+Choices with(Choices choices, const std::string& option, const atp::Value& value) {
+  const auto* combiner = all_plugins().find("combiner", choices.combiner);
+  (combiner->options.find(option) ? choices.combiner_options : choices.method_options).set(option, value);
+  return choices;
+}
+
+std::vector<Choices> all_combiners() {
+  std::vector<Choices> all{
+      attempt("attempt", "none"),
+      attempt("attempt", "zeros"),
+      with(attempt(), "temperature", "learned"),
+      with(attempt("token_level"), "temperature", "pool_norm"),
+      with(attempt("linear"), "centred_pools", true),
+      with(attempt(), "train_source_prompts", true),
+      with(with(attempt("attempt", "none"), "train_source_prompts", true), "temperature", "pool_norm"),
+      with(attempt("smop", "none"), "train_source_prompts", true)};
+  for (const auto& entry : all_plugins().entries())
+    if (entry.kind == "combiner" && entry.name != "single_prompt") all.push_back(attempt(entry.name));
+  return all;
+}
+
 std::vector<Choices> all_methods() {
-  return {Choices{},
-          fine_tuning(),
-          attempt(),
-          attempt("attempt", "none"),
-          attempt("no_attention"),
-          attempt("attempt", "zeros")};
+  auto all = all_combiners();
+  for (const auto& other : {Choices{}, fine_tuning()}) all.push_back(other);
+  return all;
 }
 
 atp::Batch small_batch() {
@@ -261,5 +279,23 @@ TEST_CASE("trained parameters, from shapes alone (METHODS.md)") {
     CHECK(count(published) == 8 * 100 * backbone->shape().width + size.attempt - 100 * backbone->shape().width);
     published.method_options.set("target_prompt", "none");
     CHECK(count(published) == size.attempt - 100 * backbone->shape().width);
+    published.method_options.set("train_source_prompts", true);
+    CHECK(count(published) == size.attempt + 100 * backbone->shape().width);  // two of them in place of the target
+    published.method_options = options({{"target_prompt", "none"}});
+    const auto d = backbone->shape().width;
+    for (const auto& [combiner, parameters] : std::map<std::string, std::int64_t>{{"attempt", 2 * 100 * d + 2 * d},
+                                                                                  {"token_level", 2 * 100 * d + 2 * d},
+                                                                                  {"linear", d * d + 2 * d},
+                                                                                  {"dot", 0},
+                                                                                  {"smop", 2 * d},
+                                                                                  {"no_attention", 0}}) {
+      CAPTURE(combiner);
+      auto other = published;
+      other.combiner = combiner;
+      CHECK(count(other) == parameters);
+      other.combiner_options = options({{"temperature", "learned"}});
+      const bool has_temperature = all_plugins().find("combiner", combiner)->options.find("temperature");
+      CHECK(count(other) == parameters + has_temperature);
+    }
   }
 }

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -77,12 +78,21 @@ inline void load_plugin(atp::Registry& registry, const std::string& kind, const 
   descriptor->register_plugin(registry);
 }
 
+// All libraries of a kind that the build has, in the order of their names.
+inline std::vector<std::string> libraries_of(const std::string& kind) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(tests::in_build_tree("/lib/atp/plugins/" + kind)))
+    names.push_back(entry.path().stem().string().substr(3));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 inline const atp::Registry& all_plugins() {
   static const atp::Registry registry = [] {
     atp::Registry made;
     made.add<atp::Backbone>(small_backbone());
     for (const auto* method : {"prompt_tuning", "fine_tuning", "attempt"}) load_plugin(made, "method", method);
-    for (const auto* combiner : {"attempt_combiner", "no_attention"}) load_plugin(made, "combiner", combiner);
+    for (const auto& combiner : libraries_of("combiner")) load_plugin(made, "combiner", combiner);
     load_plugin(made, "backbone", "t5");
     return made;
   }();
@@ -101,6 +111,15 @@ inline atp::Params checked(const std::string& kind, const std::string& name, con
 
 inline atp::Value options(atp::Value::Map members) { return atp::Value(std::move(members)); }
 
+// Of these options the ones that the plugin has.
+inline atp::Value known_options(const std::string& kind, const std::string& name, const atp::Value& given) {
+  auto known = atp::Value::map();
+  if (given.is_null()) return known;
+  for (const auto& [key, value] : given.members())
+    if (all_plugins().find(kind, name)->options.find(key)) known.set(key, value);
+  return known;
+}
+
 struct Choices {
   std::string method = "prompt_tuning";
   atp::Value method_options = options({{"prompt_length", 3}});
@@ -112,7 +131,7 @@ struct Choices {
   double dropout = 0;
 };
 
-// First values for the small backbone: 9 pieces to draw from, and random source prompts.
+// First values for the small backbone: 9 pieces to draw from, random source prompts, and two inputs of 3 and 4 tokens.
 inline atp::Start first_values(const atp::Backbone& backbone, const Choices& choices, std::int64_t length = 3) {
   atp::Start start{.seed = 3, .precision = choices.precision, .backbone = &backbone};
   for (std::int32_t id = 3; id < 12; ++id) start.frequent_pieces.push_back(id);
@@ -120,6 +139,10 @@ inline atp::Start first_values(const atp::Backbone& backbone, const Choices& cho
     start.prompts["source_prompts"].emplace_back("source " + std::to_string(j),
                                       at::empty({length, backbone.shape().width}, at::kDouble)
                                           .normal_(0, 1, start.stream("source " + std::to_string(j))));
+  start.training_inputs = [&backbone](const auto& show) {
+    const auto ids = at::arange(1, 9, at::kLong).view({2, 4});
+    show({.values = backbone.embed(ids), .lengths = {{3, 4}, at::arange(3, 5, at::kLong)}, .weights = {}});
+  };
   return start;
 }
 
@@ -128,7 +151,7 @@ inline std::shared_ptr<atp::Method> make_method(const std::shared_ptr<atp::Backb
   auto method_options = choices.method_options;
   if (choices.method == "attempt") method_options.set("source_prompts", "sources");
   if (choices.method == "fine_tuning") method_options = {};
-  const auto combiner_options = choices.combiner == "attempt" ? choices.combiner_options : atp::Value();
+  const auto combiner_options = known_options("combiner", choices.combiner, choices.combiner_options);
   const atp::MethodContext context{.backbone = backbone,
                                    .tasks = choices.tasks,
                                    .inputs = {{"source_prompts", choices.sources}},

@@ -82,7 +82,7 @@ TEST_CASE("what reads a tensor on the host is seen") {
 
 TEST_CASE("a training update reads nothing on the host, dropout and accumulation included") {
   for (const auto* method : {"prompt_tuning", "attempt"})
-    for (const auto* combiner : {"attempt", "no_attention"}) {
+    for (const auto* combiner : {"attempt", "token_level", "linear", "dot", "smop", "no_attention"}) {
       if (std::string(method) == "prompt_tuning" && std::string(combiner) != "attempt") continue;
       CAPTURE(method);
       CAPTURE(combiner);
