@@ -1,7 +1,7 @@
 // ATTEMPT (paper §3): each input gets a prompt of its own, mixed from frozen source prompts and its task's prompt.
 //   max_{P_target, G} p_θ(y | [P_instance(X) ; X])   (Eq. 2),   P_instance from a combiner
 // Trained: P_target [N, m, d], one prompt for each of N tasks (§3.3), and what the combiner trains. The source prompts
-// are kept with the result, without gradient.
+// [t, m, d] are kept with the result, without gradient unless they are trained too.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/constant_pad_nd.h>
@@ -49,6 +49,8 @@ class Attempt final : public atp::Method {
             .one_of({"trained", "zeros", "none"})
             .help("the task's own prompt: trained from start_from or the vocabulary, trained from zeros, or no part "
                   "of the mixture"),
+        atp::boolean("train_source_prompts", false)
+            .help("the source prompts are trained, too, from what source_prompts gives (the group source_prompts)"),
         atp::combiner_option("attempt"),
         atp::source_prompts_option(),
         atp::start_from_option(),
@@ -75,7 +77,10 @@ class Attempt final : public atp::Method {
                      params.text("target_prompt") == "zeros" ? atp::initial::zeros() : atp::initial::vocabulary());
       target_->of_tasks = true;
     }
-    sources_ = &buffer("source_prompts", {shape.sources, shape.length, shape.width}, stacked_sources);
+    const std::vector<std::int64_t> all_sources{shape.sources, shape.length, shape.width};
+    sources_ = params.boolean("train_source_prompts")
+                   ? &parameter("source_prompts", all_sources, "source_prompts", stacked_sources)
+                   : &buffer("source_prompts", all_sources, stacked_sources);
     combiner_ = context.combiner(shape);
     part(*combiner_);
   }

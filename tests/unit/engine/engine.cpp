@@ -333,7 +333,7 @@ TEST_CASE("centred pools: the mean over the training rows, which attention_from 
   const auto engine = make_engine();
   engine->train(train_job(sources, model_job()), {});
   auto model = model_job("attempt", {"one", "two"});
-  model.source_prompts = {result_in(sources, "sources.a")};
+  model.inputs["source_prompts"] = {result_in(sources, "sources.a")};
   model.combiner = {"attempt", checked("combiner", "attempt", options({{"rank", 4}, {"centred_pools", true}}))};
   const auto job = train_job(pretrained, model);
   engine->train(job, {});
@@ -354,7 +354,7 @@ TEST_CASE("centred pools: the mean over the training rows, which attention_from 
   CHECK(at::allclose(before.tensor("attention.centre"), (sum / rows).to(at::kFloat), 1e-6, 1e-6));
 
   model.tasks = {"one"};
-  model.attention_from = {result_in(pretrained, "pretrained")};
+  model.inputs["attention_from"] = {result_in(pretrained, "pretrained")};
   model.learning_rate = 0.3;
   model.learning_rates = {{"attention", 0}};
   CHECK(engine->count(model).parameters == 18);  // the target prompt: what is frozen is not counted
@@ -378,11 +378,11 @@ TEST_CASE("source prompts are trained where the method is told to, and fit or ar
   model.method.options =
       checked("method", "attempt",
               options({{"prompt_length", 3}, {"source_prompts", "sources"}, {"train_source_prompts", true}}));
-  model.source_prompts = {result_in(sources, "sources.a"), {.name = "later", .file = "not there yet", .task = ""}};
+  model.inputs["source_prompts"] = {result_in(sources, "sources.a"), {.name = "later", .file = "not there yet", .task = ""}};
   const auto count = engine->count(model);
   CHECK(count.parameters == 3 * 18 + 2 * 4 * 6 + 12);
   CHECK((count.groups == std::vector<std::string>{"prompt", "source_prompts", "attention"}));
-  model.source_prompts[1] = model.source_prompts[0];
+  model.inputs["source_prompts"][1] = model.inputs["source_prompts"][0];
   CHECK(engine->count(model).parameters == count.parameters);
   engine->train(train_job(folder, model), {});
   const auto start = atp::TensorFile(sources / "checkpoint/tensors.safetensors").tensor("prompt");
@@ -393,7 +393,7 @@ TEST_CASE("source prompts are trained where the method is told to, and fit or ar
   auto other = model_job();
   other.method.options = checked("method", "prompt_tuning", options({{"prompt_length", 5}}));
   engine->train(train_job(longer, other), {});
-  model.source_prompts[1] = result_in(longer, "longer");
+  model.inputs["source_prompts"][1] = result_in(longer, "longer");
   CHECK(contains(message_of([&] { engine->count(model); }), "source prompt 'longer' is 5 tokens long"));
 }
 
