@@ -78,6 +78,9 @@ TEST_CASE("SIGINT finishes the update, saves, exits 130 with a word on how to go
   CHECK(contains(first.error, "target: stopped after update 3, saved"));
   CHECK(contains(first.error, "stopped; to go on where it stopped: atp-run " + experiment / "recipe.yaml"));
   CHECK(experiment.states()["target"] == "resumable");
+  const std::string planned = experiment.atp_run({"--dry-run"}).out;
+  CHECK_MESSAGE(contains(planned, "6 updates (goes on after 3)"), planned);
+  CHECK_MESSAGE(contains(planned, "2 of 3 steps to do, 3 updates"), planned);
   const auto run = [&] { return atp::parse_json(read(experiment / "out/recipe/target/run.json"), "run.json"); };
   const std::string stopped_run = only_file(experiment / "out/steps", "run.json", "state");
   const double earlier = atp::parse_json(read(stopped_run), stopped_run).at("seconds").number();

@@ -9,6 +9,7 @@
 
 #include "pipeline/progress.h"
 #include "pipeline/record.h"
+#include "pipeline/saved_update.h"
 #include "report/report.h"
 
 namespace atp {
@@ -53,6 +54,13 @@ class Estimate {
  public:
   Estimate(const std::string& out, const std::string& device) : out_(out), device_(device) {}
 
+  // Updates of a training that a process before this one made and saved. Where --fresh is at work nobody knows here
+  // which of two states counts: none is said.
+  std::int64_t saved(const Work& work) const {
+    const StepFolder folder(out_, work.id);
+    const bool goes_on = work.state == WorkState::resumable || work.state == WorkState::failed;
+    return goes_on && !folder.has_afresh() ? std::min(saved_update(folder.path()), work.updates) : 0;
+  }
   std::optional<double> seconds(const Work& work) {
     if (work.tokens == 0 || work.trained.backbone_parameters == 0) return std::nullopt;
     const auto kind = std::pair(work.step.verb, work.trained.backbone_parameters);
@@ -60,7 +68,9 @@ class Estimate {
     if (known == speeds_.end())
       known = speeds_.emplace(kind, measured_speed(out_, kind.first, device_, kind.second)).first;
     if (!known->second) return std::nullopt;
-    return static_cast<double>(work.tokens) / known->second->tokens_per_second;
+    const double left =
+        1 - static_cast<double>(saved(work)) / static_cast<double>(std::max<std::int64_t>(1, work.updates));
+    return left * static_cast<double>(work.tokens) / known->second->tokens_per_second;
   }
   std::int64_t steps() const {
     std::int64_t steps = 0;
@@ -91,6 +101,7 @@ void print_work(const Work& work, Estimate& estimate, std::ostream& stream) {
     if (work.trained.backbone_parameters > 0)
       stream << ", " << percentage(work.trained.share()) << " of the backbone's";
     stream << ", " << grouped(work.examples) << " examples, " << grouped(work.updates) << " updates";
+    if (const auto saved = estimate.saved(work); saved > 0) stream << " (goes on after " << grouped(saved) << ")";
   } else {
     stream << " " << grouped(work.examples) << " examples";
   }
@@ -111,7 +122,7 @@ void print_totals(const Plan& plan, Estimate& estimate, std::ostream& stream) {
   for (const auto& work : plan.works) {
     if (work.state == WorkState::done) continue;
     ++to_do;
-    if (work.step.verb == "train") updates += work.updates;
+    if (work.step.verb == "train") updates += work.updates - estimate.saved(work);
     bytes = std::max(bytes, weight_bytes(work));
     const auto known = estimate.seconds(work);
     known_steps += known.has_value();
@@ -149,6 +160,7 @@ Value work_json(const Work& work, Estimate& estimate) {
   value.set("backbone_parameters", work.trained.backbone_parameters);
   value.set("examples", work.examples);
   value.set("updates", work.updates);
+  value.set("saved_updates", estimate.saved(work));
   value.set("tokens", work.tokens);
   const auto seconds = estimate.seconds(work);
   value.set("estimated_seconds", seconds ? Value(*seconds) : Value());
