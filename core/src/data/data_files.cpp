@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/filesystem.hpp>
 #include <cctype>
+#include <map>
 #include <set>
 
 #include "atp/error.h"
@@ -20,21 +21,6 @@ using Format = Files::Format;
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
-}
-
-std::string without(const std::string& text, const std::string& ending) {
-  return text.ends_with(ending) ? text.substr(0, text.size() - ending.size()) : text;
-}
-
-// "validation" and "dev" are two names of one thing.
-const Files::Split* find_split(const Files& form, const std::string& name) {
-  const std::string other = name == "dev" ? "validation" : name == "validation" ? "dev" : name;
-  for (const auto& wanted : {name, other}) {
-    for (const auto& split : form.splits) {
-      if (split.name == wanted) return &split;
-    }
-  }
-  return nullptr;
 }
 
 std::vector<Files> forms_of(const TextTask& task) {
@@ -170,7 +156,7 @@ Format format_of(Format form, const std::string& path) { return form == Format::
 // With `.gz` behind it, or without.
 std::vector<std::string> with_gzip(const std::string& path, bool texts) {
   if (texts) return {path};
-  return {path, path.ends_with(".gz") ? without(path, ".gz") : path + ".gz"};
+  return {path, path.ends_with(".gz") ? without_gzip(path) : path + ".gz"};
 }
 
 std::string name_below(const std::string& name, std::size_t folders) {
@@ -186,14 +172,12 @@ class Search {
 
   // What stands at a path, in the first form of it that is there.
   std::vector<DataPart> at(const std::string& path) const;
-  // Every place that `at` looks at, in words.
-  std::string places(const std::string& path) const;
+  std::vector<std::string> archives(const std::string& path) const;  // that `at` looks into; their names without ending
 
  private:
   std::vector<DataPart> given(const std::string& path) const;
   std::vector<DataPart> in_folder(const std::string& folder, const std::string& path) const;
   std::vector<DataPart> in_archive(const std::string& archive, const std::string& path) const;
-  std::vector<std::string> archives(const std::string& path) const;  // their names without ending
 
   const Files& form_;
   bool texts_;
@@ -279,18 +263,6 @@ std::vector<DataPart> Search::at(const std::string& path) const {
   return {};
 }
 
-std::string Search::places(const std::string& path) const {
-  if (fs::path(path).is_absolute()) return path;
-  if (bases_.empty()) return "";
-  std::string text = (fs::path(bases_.front()) / path).string();
-  std::vector<std::string> also;
-  if (!texts_) also.push_back(path.ends_with(".gz") ? "without .gz" : "with .gz");
-  if (bases_.size() > 1) also.push_back("below " + fs::path(bases_.back()).filename().string() + "/");
-  const auto names = archives(path);
-  if (!names.empty()) also.push_back("in " + joined(names, ", ") + " (" + joined(archive_endings(), ", ") + ")");
-  return text + (also.empty() ? "" : "; " + joined(also, "; "));
-}
-
 // The form that a file which a user gave has by its ending, where that is another than the task's own.
 Files form_of_given(const TextTask& task, const Files& form, const std::string& path) {
   const Format named = format_by_name(path);
@@ -331,13 +303,42 @@ void search_form(const TextTask& task, const Files& form, const std::string& roo
 }  // namespace
 
 Files::Format format_by_name(const std::string& path) {
-  const std::string ending = fs::path(without(path, ".gz")).extension().string();
-  if (ending == ".tsv") return Format::tsv;
-  if (ending == ".csv") return Format::csv;
-  if (ending == ".jsonl") return Format::jsonl;
-  if (ending == ".json") return Format::json;
-  if (ending == ".parquet") return Format::parquet;
-  return Format::none;
+  const std::string ending = fs::path(without_gzip(path)).extension().string();
+  return ending.empty() ? Format::none : format_named(ending.substr(1));
+}
+
+std::string without_gzip(const std::string& path) {
+  return path.ends_with(".gz") ? path.substr(0, path.size() - 3) : path;
+}
+
+std::vector<std::string> forms_of_plugins(const DataFiles& files) {
+  const bool has_parquet = std::any_of(files.parts.begin(), files.parts.end(),
+                                       [](const DataPart& part) { return part.format == Format::parquet; });
+  return has_parquet ? std::vector<std::string>{"parquet"} : std::vector<std::string>{};
+}
+
+bool same_split(const std::string& one, const std::string& other) {
+  const auto name = [](const std::string& split) { return split == "dev" ? "validation" : split; };
+  return name(one) == name(other);
+}
+
+const Files::Split* find_split(const Files& form, const std::string& name) {
+  const Files::Split* found = nullptr;
+  for (const auto& split : form.splits) {
+    if (split.name == name) return &split;
+    if (!found && same_split(split.name, name)) found = &split;
+  }
+  return found;
+Files::Format format_named(const std::string& word) {
+  static const std::map<std::string, Format> formats = {{"tsv", Format::tsv},
+                                                        {"csv", Format::csv},
+                                                        {"jsonl", Format::jsonl},
+                                                        {"json", Format::json},
+                                                        {"parquet", Format::parquet}};
+  const auto found = formats.find(word);
+  return found == formats.end() ? Format::none : found->second;
+}
+
 }
 
 std::string file_on_disk(const std::string& given) {
@@ -350,19 +351,6 @@ std::string file_on_disk(const std::string& given) {
 }
 
 std::string DataPart::text() const { return entry.empty() ? path : path + ": " + entry; }
-
-std::vector<std::string> DataFiles::paths() const {
-  std::vector<std::string> all;
-  for (const auto* list : {&parts, &labels}) {
-    for (const auto& part : *list) {
-      if (all.empty() || all.back() != part.path) all.push_back(part.path);
-    }
-  }
-  std::vector<std::string> unique = all;
-  std::sort(unique.begin(), unique.end());
-  unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
-  return unique;
-}
 
 bool names_files(const TextTask& task, const std::string& split) {
   const auto forms = forms_of(task);
@@ -383,7 +371,10 @@ std::string missing_files(const TextTask& task, const std::vector<DataFiles>& mi
   }
   std::string text = "task '" + task.name + "': no data for its split" + (splits.size() > 1 ? "s " : " ") +
                      joined(splits, ", ") + ". ";
-  text += tried.empty() ? "There is no data root to look below" : "Looked for\n  " + joined(tried, "\n  ");
+  text += tried.empty() ? "There is no data root to look below" : looked(task, root) + tried;
+  if (!archives.empty())
+    text += "\nwith .gz or without, and in the archives " + first_few({archives.begin(), archives.end()}) + " (" +
+            joined(archive_endings(), ", ") + ")";
   if (!task.origin.empty()) text += "\n" + task.origin + (task.origin.ends_with('.') ? "" : ".");
   text += task.origin.empty() ? "\n" : " ";
   text += "Put it below --data DIR (" + (root.empty() ? "none is given" : "now " + root) +

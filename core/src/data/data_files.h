@@ -33,7 +33,6 @@ struct DataFiles {
   std::vector<std::string> tried = {};  // every place and form, best first, for messages
 
   bool found() const { return !parts.empty(); }
-  std::vector<std::string> paths() const;  // the files on the disk, each once: what its rows depend on
 };
 
 // The files of a task's split ("train", "dev", …; "validation" and "dev" are two names of one) below `root`, in the
@@ -41,9 +40,20 @@ struct DataFiles {
 // broken or not to be trusted.
 DataFiles find_files(const TextTask& task, const std::string& split, const std::string& root);
 
-// What a file's ending says, `.gz` behind it or not; none where it says nothing.
+// "tsv", "csv", "jsonl", "json" or "parquet" as a form; none for another word.
+Files::Format format_named(const std::string& word);
+// The form that a file's ending says, `.gz` behind it or not; none where it says nothing.
 Files::Format format_by_name(const std::string& path);
 
+std::string without_gzip(const std::string& path);  // the name of what is packed; the path itself where nothing is
+
+// The forms among these files that plugins read, each once: "parquet".
+std::vector<std::string> forms_of_plugins(const DataFiles& files);
+
+// Whether two names mean one split: "dev" and "validation" do.
+bool same_split(const std::string& one, const std::string& other);
+// The split of that name, or else of the other name for it; nullptr where a form has neither.
+const Files::Split* find_split(const Files& form, const std::string& name);
 // The file of a path that a user gave: the archive of "ARCHIVE.zip:ENTRY", else the path itself.
 std::string file_on_disk(const std::string& given);
 

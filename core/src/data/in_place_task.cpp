@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <boost/filesystem.hpp>
-#include <map>
 
+#include "data/archive.h"
 #include "data/task_data.h"
 
 // Tasks that a recipe makes itself: {name, files, source: "{question}", target: "{answer}", metrics, …}.
@@ -57,25 +57,11 @@ class Template {
   std::vector<Part> parts_;
 };
 
-// "csv" → csv; `none` for what is no form.
-Files::Format format_named(const std::string& name) {
-  using Format = Files::Format;
-  static const std::map<std::string, Format> formats = {{"tsv", Format::tsv},
-                                                        {"csv", Format::csv},
-                                                        {"jsonl", Format::jsonl},
-                                                        {"json", Format::json},
-                                                        {"parquet", Format::parquet}};
-  const auto found = formats.find(name);
-  return found == formats.end() ? Format::none : found->second;
-}
-
 // By the name's ending: "a.csv", "a.csv.gz", "a.zip:rows/a.csv". An archive alone is expected to hold one file, which
 // says its form itself.
 Files::Format format_of(const std::string& path, const Origin& origin) {
-  std::string ending = fs::path(path).extension().string();
-  if (ending == ".gz") ending = fs::path(path).stem().extension().string();
-  if (ending == ".zip" || ending == ".tgz" || ending == ".tar") return Files::Format::by_name;
-  const auto format = ending.empty() ? Files::Format::none : format_named(ending.substr(1));
+  if (is_archive(path)) return Files::Format::by_name;
+  const auto format = format_by_name(path);
   if (format != Files::Format::none) return format;
   throw RecipeError(origin, "the form of '" + path +
                                 "' is not known by its name; expected .tsv, .csv, .jsonl, .json or .parquet, or "

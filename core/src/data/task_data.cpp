@@ -17,24 +17,13 @@ constexpr std::uint32_t split_seed = 42;  // Mahabadi et al. 2021a
 constexpr std::size_t held_out_examples = 1000;
 constexpr std::size_t small_set = 10000;  // below it a tenth is held out
 
-// "validation" and "dev" are two names of one thing.
-bool same_split(const std::string& one, const std::string& other) {
-  const auto name = [](const std::string& split) { return split == "dev" ? "validation" : split; };
-  return name(one) == name(other);
-}
-
-bool names_split(const Files& files, const std::string& split) {
-  return std::any_of(files.splits.begin(), files.splits.end(),
-                     [&](const Files::Split& named) { return same_split(named.name, split); });
-}
-
 // The files' split that a split of the experiment is made from. Where train is held out from, dev becomes the test set,
 // but for a data set that comes with a labelled test set (SNLI, Yelp).
 std::string source_split(const Files& files, Splits rule, const std::string& split) {
   if (rule == Splits::halve_dev && split != "train") return "dev";
   if (rule != Splits::hold_out) return split;
   if (split != "test") return "train";
-  return names_split(files, "test") ? "test" : "dev";
+  return find_split(files, "test") ? "test" : "dev";
 }
 
 void require_whole(const TextTask& task) {

@@ -72,21 +72,11 @@ std::vector<std::string> lines_of(const std::string& path) {
   return sources;
 }
 
-bool is_packed(const std::string& path) { return path.ends_with(".gz"); }
-
-std::string unpacked_name(const std::string& path) { return is_packed(path) ? path.substr(0, path.size() - 3) : path; }
-
-bool is_table(const std::string& path) {
-  const std::string name = unpacked_name(path);
-  const std::vector<std::string> endings = {".tsv", ".csv", ".jsonl", ".json", ".parquet"};
-  return std::any_of(endings.begin(), endings.end(), [&](const std::string& end) { return name.ends_with(end); });
-}
-
 // Whether the first line of a table has as many fields as it has columns; GLUE's test files have a header where their
 // training files have none.
 bool has_columns(const std::string& path, const std::vector<std::string>& columns) {
   std::unique_ptr<ByteSource> bytes = std::make_unique<FileBytes>(path);
-  if (is_packed(path)) bytes = std::make_unique<GzipBytes>(std::move(bytes), path);
+  if (path.ends_with(".gz")) bytes = std::make_unique<GzipBytes>(std::move(bytes), path);
   Lines lines(*bytes, path);
   std::string_view first;
   if (!lines.next(first)) return true;
@@ -98,8 +88,8 @@ TextTask reading(const std::string& path, const TextTask& task) {
   TextTask other = task;
   other.files = {.format = Files::Format::by_name, .splits = {{"input", {path}}}, .columns = task.files.columns};
   other.other_forms.clear();
-  if (unpacked_name(path).ends_with(".tsv") && !other.files.columns.empty() && !has_columns(path, other.files.columns))
-    other.files.columns.clear();
+  const bool is_tsv = format_by_name(path) == Files::Format::tsv;
+  if (is_tsv && !other.files.columns.empty() && !has_columns(path, other.files.columns)) other.files.columns.clear();
   return other;
 }
 
@@ -129,7 +119,7 @@ std::vector<std::string> sources_of_rows(const TextTask& task, const DataFiles& 
 
 std::vector<std::string> read_sources(const std::string& path, const TextTask& task, const std::string& prefix,
                                       const ReaderOf& reader_of) {
-  if (!is_table(path)) return lines_of(path);
+  if (format_by_name(path) == Files::Format::none) return lines_of(path);
   const TextTask own = reading(boost::filesystem::absolute(path).string(), task);
   const DataFiles files = find_files(own, "input", "");
   if (!files.found()) throw DataError({path}, "no such file");
