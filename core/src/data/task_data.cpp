@@ -211,6 +211,7 @@ TaskData::Store TaskData::make_store(const DataFiles& from, Role role) const {
     for (const auto& text : {cache.maker, task_.name, prefix_, from.split, digest}) key.add(text);
     key.add(static_cast<std::uint64_t>(role));
     for (const auto& part : from.parts) key.add(static_cast<std::uint64_t>(part.format));
+    for (const auto& form : forms_of_plugins(from)) key.add(cache.reader ? cache.reader(form) : form);
     for (const auto& column : from.columns) key.add(column);
     for (const auto& [column, name] : from.renamed) key.add(column + "=" + name);
     for (const auto& [raw, text] : words_) key.add(raw + "=" + text);

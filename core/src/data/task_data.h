@@ -24,6 +24,7 @@ struct ExampleCache {
   // The bytes of the plugin's library and the task's options, or whatever else a changed example would come from.
   std::string maker = {};
   std::function<std::string(const std::string& path)> digest = {};  // of a file's contents
+  std::function<std::string(const std::string& form)> reader = {};  // the bytes of the plugin that reads such files
 };
 
 struct TaskSettings {

@@ -264,9 +264,26 @@ ExampleCache Planner::example_cache(const TaskUse& task) {
   cache.digest = [this](const std::string& path) { return digests_.file(path); };
   return cache;
 }
+  cache.reader = [this](const std::string& form) {
+    const auto* entry = machinery_.catalogue.find("reader", form);
+    return entry && !entry->library.empty() ? digests_.file(entry->library) : "";
+  };
 
 TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::string>& splits) {
   const TextTask& task = use.data->task();
+std::vector<const Registry::Entry*> Planner::readers_of(const TaskUse& use,
+                                                        const std::vector<std::string>& splits) const {
+  std::vector<const Registry::Entry*> readers;
+  for (const auto& split : splits) {
+    if (!use.data->has_split(split)) continue;
+    for (const auto& form : forms_of_plugins(use.data->files(split))) {
+      const auto* entry = machinery_.catalogue.find("reader", form);
+      if (entry && !std::count(readers.begin(), readers.end(), entry)) readers.push_back(entry);
+    }
+  }
+  return readers;
+}
+
   TaskContents contents{use.name, use.plugin, Value::map(), use.options, {}, {}};
   contents.rule.set("splits", use.data->settings().official_splits ? "official" : text_of(task.splits));
   contents.rule.set("prefix", use.data->prefix());
@@ -291,6 +308,7 @@ TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::s
   contents.files.assign(digests.begin(), digests.end());
   return contents;
 }
+  contents.readers = readers_of(use, needed);
 
 CheckpointUse checkpoint_use(const Step& step, const std::string& models) {
   CheckpointUse use;
@@ -383,6 +401,7 @@ StepContents Planner::plugins_of(const Work& work) const {
       plugins.tasks.back().metrics.push_back(machinery_.registry.find("metric", metric));
   }
   return plugins;
+    plugins.tasks.back().readers = readers_of(*task, splits_of(work.step));
 }
 
 void Planner::require_unchanged(const Work& work) {

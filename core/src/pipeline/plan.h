@@ -140,6 +140,7 @@ class Planner {
   std::size_t plan_step(const Step& step, const std::string& trial, const TrialSteps& steps, Plan& plan);
   void add_report(const Step& step, std::size_t trial, const TrialSteps& steps, Plan& plan);
   ExampleCache example_cache(const TaskUse& task);
+  std::vector<const Registry::Entry*> readers_of(const TaskUse& use, const std::vector<std::string>& splits) const;
   TaskContents task_contents(const TaskUse& task, const std::vector<std::string>& splits);
   static std::vector<std::size_t> find_works(const TrialSteps& steps, const std::string& name, const std::string& item);
   StepContents contents_of(const Work& work, const Plan& plan);

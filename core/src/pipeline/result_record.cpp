@@ -79,6 +79,7 @@ Value versions(const StepContents& plugins, const DeviceReport& device) {
   for (const auto& task : plugins.tasks) {
     add("task", task.plugin);
     for (const auto* metric : task.metrics) add("metric", metric);
+    for (const auto* reader : task.readers) add("reader", reader);
   }
   return value;
 }

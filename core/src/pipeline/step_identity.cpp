@@ -55,6 +55,9 @@ Value task_identity(const TaskContents& task, ContentDigests& digests) {
   value.set("rule", task.rule);
   Value& files = value.set("files", Value::map());
   for (const auto& [split, digest] : task.files) files.set(split, digest);
+  if (task.readers.empty()) return value;  // as most files, which need none
+  Value& readers = value.set("readers", Value::list());
+  for (const auto* reader : task.readers) readers.push_back(plugin_identity(*reader));
   return value;
 }
 

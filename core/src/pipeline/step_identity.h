@@ -22,6 +22,7 @@ struct TaskContents {
   Params options;
   std::vector<std::pair<std::string, std::string>> files;  // split of the files → digest
   std::vector<const Registry::Entry*> metrics = {};
+  std::vector<const Registry::Entry*> readers = {};  // plugins that its files are read through
 };
 
 // A result that a step reads.

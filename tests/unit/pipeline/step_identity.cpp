@@ -62,6 +62,23 @@ TEST_CASE("a path stands for what its file holds") {
   CHECK(hash(table, map_of({{"file", one}})) != hash(table, map_of({{"file", other}})));
 }
 
+TEST_CASE("a reader of data files counts with its version; files that need none are what they were") {
+  Step step;
+  step.verb = "train";
+  ContentDigests digests("");
+  const auto identity = [&](const std::vector<const Registry::Entry*>& readers) {
+    StepContents contents;
+    contents.step = &step;
+    contents.tasks.push_back({"sst2", nullptr, Value::map(), {}, {{"train", "d1"}}, {}, readers});
+    return step_identity(contents, digests);
+  };
+  const Registry::Entry one{"reader", "parquet", "", {}, "parquet", "1.0.0", "a.so", nullptr, typeid(void)};
+  const Registry::Entry two{"reader", "parquet", "", {}, "parquet", "1.0.1", "a.so", nullptr, typeid(void)};
+  CHECK(identity({}).at("tasks").items()[0].find("readers") == nullptr);
+  CHECK(identity_hash(identity({&one})) != identity_hash(identity({})));
+  CHECK(identity_hash(identity({&one})) != identity_hash(identity({&two})));
+}
+
 TEST_CASE("a step's identity: contents and versions, not names") {
   Registry::Entry method{"method", "prompt_tuning", "", {}, "methods", "1.0.0", "a.so", nullptr, typeid(void)};
   Step step;
