@@ -64,6 +64,7 @@ TextTask task(const std::string& set, const std::string& subset, TextTask own) {
   own.metrics = {"token_f1", "exact_match"};
   own.prefix = "squad";
   own.expand = [](const Row& row, Role) { return questions_of(row); };
+  own.roles_differ = false;
   own.left_out = [subset](const Row& row) { return row.has("header") || !is_of(row, subset); };
   return own;
 }

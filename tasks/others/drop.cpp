@@ -83,5 +83,6 @@ atp::TextTask atp::others::drop() {
       .splits = Splits::hold_out,
       .metrics = {"token_f1", "exact_match"},
       .expand = [](const Row& row, Role) { return questions_of(row); },
+      .roles_differ = false,
   };
 }

@@ -60,5 +60,6 @@ atp::TextTask atp::superglue::multirc() {
         if (row.has("passage")) return answers_of(row);
         return {answer_alone(row)};
       },
+      .roles_differ = false,
   };
 }

@@ -114,6 +114,8 @@ struct ATP_EXPORT TextTask {
   // Exactly one of the next two: a row to one example, or to several.
   std::function<Example(const Row& row)> render = {};
   std::function<std::vector<Example>(const Row& row, Role role)> expand = {};
+  // False: `expand` makes the same examples in either role, so that one reading of a file serves training and scoring.
+  bool roles_differ = true;
 
   // For a task without files: makes the rows of a split ("train", "validation", "test") itself, the same ones every
   // time.

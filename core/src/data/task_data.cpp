@@ -185,7 +185,7 @@ std::vector<TaskExample> TaskData::examples_of(const Row& row, Role role) const 
 }
 
 TaskData::Store TaskData::read(const std::string& split, Role role) const {
-  if (task_.render) role = Role::evaluate;  // the same examples in either part
+  if (!has_roles()) role = Role::evaluate;
   const DataFiles from = files(split);
   auto& kept = read_[{from.split, role}];
   if (kept) return kept;
@@ -326,7 +326,7 @@ Split TaskData::held_out(bool train) const {
   }
   if (!train) return {scored, part(order, 0, held)};
   const auto rest = part(order, held, order.size());
-  if (task_.render) return {scored, rest};
+  if (!has_roles()) return {scored, rest};
   const auto training = read("train", Role::train);
   return {training, counterparts(*scored, part(order, 0, held), rest, *training)};
 }

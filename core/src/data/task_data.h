@@ -94,6 +94,7 @@ class TaskData {
   Split half_of_dev(bool first) const;
   std::string file_split(const std::string& split) const;  // what the files call the split that `split` is made from
   Splits rule() const;
+  bool has_roles() const { return task_.expand && task_.roles_differ; }  // other rows to train on than to be scored on
   std::vector<TaskExample> examples_of(const Row& row, Role role) const;
   void translate(TaskExample& example) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "atp/reader.h"
 #include "atp/seed.h"
 #include "tests/unit/data/fixture.h"
 
@@ -192,6 +193,79 @@ TEST_CASE("up to one bad row in a hundred is gone without and counted; more only
 }
 
 // What stands in the cache is used as long as nothing that it was made of has changed.
+namespace {
+
+std::size_t files_in(const std::string& folder) {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+}  // namespace
+
+TEST_CASE("one reading of a file serves both roles of a task whose rows are the same in both; others are read twice") {
+  const Folder folder;
+  folder.write("R/train.tsv", table(40));
+  folder.write("R/dev.tsv", table(4));
+  for (const bool differ : {false, true}) {
+    CAPTURE(differ);
+    int trained_on = 0, scored_on = 0;
+    auto task = reviews(Splits::hold_out);
+    task.render = {};
+    task.roles_differ = differ;
+    task.expand = [&](const Row& row, Role role) {
+      ++(role == Role::train ? trained_on : scored_on);
+      const Example example{.source = row["text"], .target = row["label"], .group = row["text"]};
+      return std::vector<Example>(role == Role::train && differ ? 2 : 1, example);
+    };
+    const std::string cache = folder.path(differ ? "two" : "one");
+    const TaskData data(
+        task, {.root = folder.path(), .cache = {cache, "", [](const std::string& path) { return read_file(path); }}});
+    const auto train = data.split("train"), validation = data.split("validation");
+    CHECK(scored_on == 40);
+    CHECK(trained_on == (differ ? 40 : 0));
+    CHECK(files_in(cache) == (differ ? 2 : 1));
+    CHECK((&train.store() == &validation.store()) == !differ);
+    const auto order = permutation(40, 42);
+    CHECK(validation.order() == part(order, 0, 4));
+    CHECK(train.size() == (differ ? 72 : 36));
+    if (!differ) CHECK(train.order() == part(order, 4, 40));
+  }
+}
+
+TEST_CASE("rows that a plugin reads are made again where that plugin is another") {
+  const Folder folder;
+  folder.write("R/train.parquet", "what the reader below makes of it");
+  struct Reader final : RowReader {
+    void read(const std::string&, const std::string& name,
+              const std::function<void(Value fields)>& row) const override {
+      Value fields = Value::map();
+      fields.set("text", "a");
+      fields.set("label", "good");
+      fields.origin = {name, 1};
+      row(std::move(fields));
+    }
+  };
+  int rendered = 0;
+  auto task = reviews(Splits::official);
+  task.files = {.format = Files::Format::by_name, .splits = {{"train", {"R/train.parquet"}}}};
+  task.render = [&](const Row& row) {
+    ++rendered;
+    return Example{.source = row["text"], .target = row["label"]};
+  };
+  std::string library = "library 1";
+  const auto read = [&] {
+    TaskSettings settings{.root = folder.path()};
+    settings.cache = {folder.path("cache"), "", [](const std::string& path) { return read_file(path); },
+                      [&](const std::string& form) { return form + library; }};
+    settings.reader_of = [](const std::string&) { return std::make_shared<const Reader>(); };
+    CHECK(TaskData(task, settings).split("train").size() == 1);
+    return rendered;
+  };
+  CHECK(read() == 1);
+  CHECK(read() == 1);
+  library = "library 2";
+  CHECK(read() == 2);
+}
+
 TEST_CASE("examples are kept on disk: found again, made again where file, plugin or task are others") {
   const Folder folder;
   folder.write("R/train.tsv", table(5));
