@@ -35,6 +35,39 @@ TEST_CASE("RTE") { check("rte", {2490, 138, 139, {207, 84, 253}}); }
 TEST_CASE("MRPC") { check("mrpc", {3668, 204, 204, {30, 63, 342}}); }
 TEST_CASE("SST-2") { check("sst2", {66349, 1000, 872, {6677, 49712, 38268}}); }
 
+// A line feed inside a question breaks its row in two, of which neither has all columns; a question may be empty;
+// quotes need no partner.
+TEST_CASE("QQP's malformed rows are counted and told with their lines, and the task goes on without them") {
+  const test::Folder folder;
+  std::string rows = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n";
+  for (int i = 0; i < 400; ++i)
+    rows += std::to_string(i) + "\t1\t2\tHow is " + std::to_string(i) + "?\tWhy?\t" + (i % 2 ? "1\n" : "0\n");
+  rows += "400\t3\t4\tWhat does \"\"this mean?\t\t0\n";           // line 402
+  rows += "401\t5\t6\tWhich of these\nis \"right?\tWhich?\t1\n";  // lines 403 and 404
+  rows += "402\t7\t8\tIs it so?\tIs it?\n";                       // line 405: no label
+  rows += "403\t9\t10\tIs it \"so?\tIs it?\t1\n";
+  const auto data = [&](const std::string& text) {
+    folder.write("QQP/train.tsv", text);
+    return TaskData(test::plugins().make<TextTask>("qqp", Params()), {.root = folder.path(), .official_splits = true});
+  };
+  const auto train = data(rows).split("train");
+  CHECK(train.store().counts().rows == 405);
+  CHECK(train.store().counts().bad == 3);
+  REQUIRE(train.size() == 402);
+  CHECK(train[400].source == "qqp question1: What does \"\"this mean? question2: ");
+  CHECK(train[400].target == "0");
+  CHECK(train[401].source == "qqp question1: Is it \"so? question2: Is it?");
+  const auto bad = train.store().bad_rows();
+  REQUIRE(bad.size() == 3);
+  const std::string place = folder.path("QQP/train.tsv") + ":";
+  CHECK(bad[0].starts_with(place + "403: too few fields: 4 found, 6 expected"));
+  CHECK(bad[1].starts_with(place + "404: too few fields: 3 found, 6 expected"));
+  CHECK(bad[2].starts_with(place + "405: too few fields: 5 found, 6 expected"));
+  const auto fault = test::message<DataError>([&] { data(rows + "404\t1\n405\n").split("train"); });
+  CHECK(test::has(fault,
+                  "task 'qqp': 5 of 407 rows of " + folder.path("QQP/train.tsv") + " cannot be used, more than 1%"));
+}
+
 TEST_CASE("templates of GLUE's tasks on rows made up for this test") {
   const test::Folder folder;
   folder.write("CoLA/train.tsv", "gj04\t0\t*\tHim runs.\n");
