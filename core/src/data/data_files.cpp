@@ -279,13 +279,21 @@ Files form_of_given(const TextTask& task, const Files& form, const std::string& 
   return result;
 }
 
+void note_tried(const Search& search, const std::string& path, DataFiles& result) {
+  result.tried.push_back(path);
+  if (fs::path(path).is_absolute()) return;
+  for (const auto& archive : search.archives(path))
+    if (std::find(result.archives.begin(), result.archives.end(), archive) == result.archives.end())
+      result.archives.push_back(archive);
+}
+
 void search_form(const TextTask& task, const Files& form, const std::string& root, DataFiles& result) {
   const Files::Split* split = find_split(form, result.split);
   if (!split) return;
   for (std::size_t i = 0; i < split->paths.size(); ++i) {
     const Files meant = form_of_given(task, form, split->paths[i]);
     const Search search(task, meant, root);
-    if (auto places = search.places(split->paths[i]); !places.empty()) result.tried.push_back(std::move(places));
+    note_tried(search, split->paths[i], result);
     if (result.found()) continue;
     result.parts = search.at(split->paths[i]);
     if (!result.found()) continue;
@@ -296,11 +304,21 @@ void search_form(const TextTask& task, const Files& form, const std::string& roo
     result.labels = search.at(labels);
     if (!result.labels.empty()) continue;
     throw DataError({result.parts.front().text()},
-                    "its labels are expected in a file beside it, which is not there: " + search.places(labels));
+                    "its labels are expected in a file beside it, which is not there: " + labels);
   }
 }
 
 }  // namespace
+
+Files::Format format_named(const std::string& word) {
+  static const std::map<std::string, Format> formats = {{"tsv", Format::tsv},
+                                                        {"csv", Format::csv},
+                                                        {"jsonl", Format::jsonl},
+                                                        {"json", Format::json},
+                                                        {"parquet", Format::parquet}};
+  const auto found = formats.find(word);
+  return found == formats.end() ? Format::none : found->second;
+}
 
 Files::Format format_by_name(const std::string& path) {
   const std::string ending = fs::path(without_gzip(path)).extension().string();
@@ -329,16 +347,6 @@ const Files::Split* find_split(const Files& form, const std::string& name) {
     if (!found && same_split(split.name, name)) found = &split;
   }
   return found;
-Files::Format format_named(const std::string& word) {
-  static const std::map<std::string, Format> formats = {{"tsv", Format::tsv},
-                                                        {"csv", Format::csv},
-                                                        {"jsonl", Format::jsonl},
-                                                        {"json", Format::json},
-                                                        {"parquet", Format::parquet}};
-  const auto found = formats.find(word);
-  return found == formats.end() ? Format::none : found->second;
-}
-
 }
 
 std::string file_on_disk(const std::string& given) {
@@ -363,11 +371,32 @@ DataFiles find_files(const TextTask& task, const std::string& split, const std::
   return result;
 }
 
+namespace {
+
+std::string first_few(std::vector<std::string> names) {
+  constexpr std::size_t most = 5;
+  const std::size_t count = names.size();
+  if (count > most) names.resize(most);
+  return joined(names, ", ") + (count > most ? " and " + std::to_string(count - most) + " more" : "");
+}
+
+std::string looked(const TextTask& task, const std::string& root) {
+  const auto folders = bases(task, root);
+  return folders.empty() ? "Looked for" : "Looked below " + joined(folders, " and ") + " for";
+}
+
+}  // namespace
+
 std::string missing_files(const TextTask& task, const std::vector<DataFiles>& missing, const std::string& root) {
-  std::vector<std::string> splits, tried;
+  std::vector<std::string> splits;
+  std::string tried;
+  std::set<std::string> archives;
   for (const auto& files : missing) {
     splits.push_back("'" + files.split + "'");
-    tried.insert(tried.end(), files.tried.begin(), files.tried.end());
+    std::vector<std::string> paths = files.tried;
+    if (root.empty()) std::erase_if(paths, [](const std::string& path) { return !fs::path(path).is_absolute(); });
+    if (!paths.empty()) tried += "\n  " + files.split + ": " + first_few(paths);
+    if (!root.empty()) archives.insert(files.archives.begin(), files.archives.end());
   }
   std::string text = "task '" + task.name + "': no data for its split" + (splits.size() > 1 ? "s " : " ") +
                      joined(splits, ", ") + ". ";

@@ -30,7 +30,8 @@ struct DataFiles {
   std::vector<DataPart> labels = {};  // files of one label a line, beside `parts`
   std::vector<std::string> columns = {};
   std::vector<std::pair<std::string, std::string>> renamed = {};
-  std::vector<std::string> tried = {};  // every place and form, best first, for messages
+  std::vector<std::string> tried = {};     // every path that was looked for, best first, for messages
+  std::vector<std::string> archives = {};  // in which, too; their names without ending
 
   bool found() const { return !parts.empty(); }
 };
@@ -44,7 +45,6 @@ DataFiles find_files(const TextTask& task, const std::string& split, const std::
 Files::Format format_named(const std::string& word);
 // The form that a file's ending says, `.gz` behind it or not; none where it says nothing.
 Files::Format format_by_name(const std::string& path);
-
 std::string without_gzip(const std::string& path);  // the name of what is packed; the path itself where nothing is
 
 // The forms among these files that plugins read, each once: "parquet".
@@ -54,6 +54,7 @@ std::vector<std::string> forms_of_plugins(const DataFiles& files);
 bool same_split(const std::string& one, const std::string& other);
 // The split of that name, or else of the other name for it; nullptr where a form has neither.
 const Files::Split* find_split(const Files& form, const std::string& name);
+
 // The file of a path that a user gave: the archive of "ARCHIVE.zip:ENTRY", else the path itself.
 std::string file_on_disk(const std::string& given);
 

@@ -240,13 +240,15 @@ TEST_CASE("missing files: one message for all splits, with every place and form,
   std::vector<DataFiles> missing;
   for (const std::string split : {"train", "dev"}) missing.push_back(find_files(reviews, split, folder.path()));
   const auto text = missing_files(reviews, missing, folder.path());
-  CHECK(has(text, "task 'reviews': no data for its splits 'train', 'dev'. Looked for\n  " + folder.path("R/train.tsv") +
-                      "; with .gz; below shop/; in R, Shop_v2 (.zip, .tar.gz, .tgz, .tar)\n  "));
-  for (const std::string path : {"R/dev.tsv", "shop/r/train-*.parquet", "shop/r/validation.jsonl", "shop/r/train.json;",
-                                 "shop/r/validation.csv"}) {
-    CHECK(has(text, "\n  " + folder.path(path)));
-  }
+  CHECK(has(text, "task 'reviews': no data for its splits 'train', 'dev'. Looked below " + folder.path() + " and " +
+                      folder.path("shop") +
+                      " for\n  train: R/train.tsv, shop/r/train-*.parquet, shop/r/train.jsonl, shop/r/train.json, "
+                      "shop/r/train.csv\n  dev: R/dev.tsv, shop/r/validation-*.parquet, "));
+  CHECK(has(text, "\nwith .gz or without, and in the archives R, Shop_v2, shop (.zip, .tar.gz, .tgz, .tar)\n"));
   CHECK(has(text, "\nReviews are offered by nobody (example.org). Put it below --data DIR"));
+  const auto many = task(form, {hub("shop/r"), hub("shop/s")});
+  CHECK(has(missing_files(many, {find_files(many, "train", folder.path())}, folder.path()),
+            "shop/r/train.json, shop/r/train.csv and 4 more\n"));
   const auto rootless = missing_files(reviews, {find_files(reviews, "train", "")}, "");
   CHECK(has(rootless, "no data for its split 'train'. There is no data root to look below"));
 }
