@@ -138,17 +138,23 @@ Command plugins_command() {
 
 Command tasks_command() {
   return {"tasks",
-          "",
-          "all tasks: suite, metrics, labels, files wanted, whether they are there",
+          "[TASK]",
+          "all tasks: suite, metrics, labels, files wanted, whether they are there; of one also licence and origin",
           [](po::options_description& table) {
             add_data(table);
             add_json(table);
           },
-          {},
+          {"task"},
           [](const po::variables_map& values) {
             Plugins plugins({}, text_at(values, "tasks"));
             const std::string root = atp::named_folder(values, "data", "ATP_DATA");
-            atp::list_tasks(plugins.all_tasks(), root, values.count("json") > 0, std::cout);
+            const std::string name = text_at(values, "task");
+            const bool json = values.count("json") > 0;
+            if (name.empty() || json)
+              atp::list_tasks(name.empty() ? plugins.all_tasks() : std::vector{plugins.task_alone(name)}, root, json,
+                              std::cout);
+            else
+              atp::describe_task(plugins.task_alone(name), root, std::cout);
             return 0;
           }};
 }

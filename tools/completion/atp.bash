@@ -108,7 +108,7 @@ _atp() {
     return
   fi
   case $command in
-    show | check) mapfile -t COMPREPLY < <(compgen -W "$(__atp_plugins "$program" task)" -- "$word") ;;
+    show | check | tasks) mapfile -t COMPREPLY < <(compgen -W "$(__atp_plugins "$program" task)" -- "$word") ;;
     score)
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       ((COMP_CWORD == 2)) && mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W "$(__atp_plugins "$program" task)" -- "$word")

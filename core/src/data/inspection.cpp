@@ -1,5 +1,6 @@
 #include "data/inspection.h"
 
+#include <algorithm>
 #include <limits>
 #include <ostream>
 
@@ -44,6 +45,8 @@ Value described(const OfferedTask& offered, const TaskData& data) {
   entry.set("suite", offered.task.suite);
   entry.set("plugin", offered.plugin);
   entry.set("summary", offered.task.summary);
+  entry.set("license", offered.task.licence);
+  entry.set("origin", offered.task.origin);
   entry.set("metrics", texts(offered.task.metrics));
   entry.set("labels", texts(data.labels()));
   Value& files = entry.set("files", Value::list());
@@ -59,17 +62,28 @@ Value described(const OfferedTask& offered, const TaskData& data) {
 
 }  // namespace
 
-void list_tasks(const std::vector<OfferedTask>& tasks, const std::string& root, bool json, std::ostream& out) {
-  Value list = Value::list();
-  for (const auto& offered : tasks) {
-    const TaskData data(offered.task, {.root = root});
-    if (json) {
-      list.push_back(described(offered, data));
-      continue;
-    }
-    const auto& task = offered.task;
-    out << padded(task.name, 16) << padded(task.suite, 12) << padded(joined(task.metrics), 22)
-        << (task.labels.empty() ? "free text" : "labels " + joined(data.labels())) << "\n";
+namespace {
+
+// Of many labels (a score's steps) the first and the last.
+std::string labels_text(const std::vector<std::string>& labels) {
+  if (labels.empty()) return "free text";
+  if (labels.size() <= 6) return "labels " + joined(labels);
+  return std::to_string(labels.size()) + " labels: " + labels[0] + ", " + labels[1] + ", … " + labels.back();
+}
+
+const char* no_data_root = "No data root is given: --data DIR or $ATP_DATA says where the files are.\n";
+
+void print_tasks(const std::vector<OfferedTask>& tasks, const std::string& root, std::ostream& out) {
+  std::size_t names = 0, suites = 0, metrics = 0;
+  for (const auto& [task, plugin] : tasks) {
+    names = std::max(names, task.name.size());
+    suites = std::max(suites, task.suite.size());
+    metrics = std::max(metrics, joined(task.metrics).size());
+  }
+  for (const auto& [task, plugin] : tasks) {
+    const TaskData data(task, {.root = root});
+    out << padded(task.name, names + 2) << padded(task.suite, suites + 2) << padded(joined(task.metrics), metrics + 2)
+        << labels_text(data.labels()) << "\n";
     if (!task.summary.empty()) out << "    " << task.summary << "\n";
     for (const auto& file : data.files()) {
       out << "    " << padded(file.split, 12) << wanted_path(data, file) << (file.found() ? "" : "   (missing)")
@@ -77,11 +91,41 @@ void list_tasks(const std::vector<OfferedTask>& tasks, const std::string& root, 
     }
     if (task.generate) out << "    made by the task itself, no files\n";
   }
-  if (json) {
-    out << to_json(list, 2) << "\n";
-  } else if (root.empty()) {
-    out << "No data root is given: --data DIR or $ATP_DATA says where the files are.\n";
+  if (root.empty()) out << no_data_root;
+  out << "atp tasks NAME says who offers a task's files, under which licence, and all that is looked for.\n";
+}
+
+}  // namespace
+
+void list_tasks(const std::vector<OfferedTask>& tasks, const std::string& root, bool json, std::ostream& out) {
+  if (!json) return print_tasks(tasks, root, out);
+  Value list = Value::list();
+  for (const auto& offered : tasks) list.push_back(described(offered, TaskData(offered.task, {.root = root})));
+  out << to_json(list, 2) << "\n";
+}
+
+void describe_task(const OfferedTask& offered, const std::string& root, std::ostream& out) {
+  const TextTask& task = offered.task;
+  const TaskData data(task, {.root = root});
+  const auto line = [&](const std::string& title, const std::string& text) {
+    if (!text.empty()) out << padded(title, 12) << text << "\n";
+  };
+  line("task", task.name);
+  line("summary", task.summary);
+  line("suite", task.suite);
+  line("plugin", offered.plugin);
+  line("metrics", joined(task.metrics));
+  line("labels", task.labels.empty() ? "none: free text" : joined(data.labels()));
+  line("prefix", data.prefix());
+  line("licence", task.licence);
+  line("origin", task.origin);
+  if (task.generate) line("files", "made by the task itself");
+  for (const auto& file : data.files()) {
+    line(file.split, wanted_path(data, file) + (file.found() ? "" : "   (missing)"));
+    if (!file.found() && file.tried.size() > 1)
+      line("", "or " + joined({file.tried.begin() + 1, file.tried.end()}, "\n" + std::string(12, ' ') + "or "));
   }
+  if (root.empty() && !task.generate) out << no_data_root;
 }
 
 namespace {

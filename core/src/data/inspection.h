@@ -18,10 +18,14 @@ struct OfferedTask {
   std::string plugin;
 };
 
-// Every task: suite, metrics, labels, the files it wants and whether they are there.
+// Every task: suite, metrics, labels, the files it wants and whether they are there. In JSON also who offers its files,
+// and under which licence.
 void list_tasks(const std::vector<OfferedTask>& tasks, const std::string& root, bool json, std::ostream& out);
 
 struct ShowRequest {
+// All about one task, for people: who offers its files, under which licence, and every path that is looked for.
+void describe_task(const OfferedTask& task, const std::string& root, std::ostream& out);
+
   std::string split = "train";
   std::int64_t index = 0;
   bool tokens = false;    // print the pieces too (JSON always holds them)

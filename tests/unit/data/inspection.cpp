@@ -46,6 +46,8 @@ TEST_CASE("atp tasks --json") {
   CHECK(task.at("plugin").text() == "glue");
   CHECK(to_json(task.at("metrics")) == "[\"accuracy\"]");
   CHECK(to_json(task.at("labels")) == "[\"0\", \"1\"]");
+  CHECK(task.at("license").text() == rte().licence);
+  CHECK(task.at("origin").text() == rte().origin);
   CHECK(task.at("files").items()[0].at("path").text() == folder.path("RTE/train.tsv"));
   CHECK(task.at("files").items()[0].at("found").boolean());
   CHECK(task.at("files").items()[1].at("path").text() == folder.path("RTE/dev.tsv"));
@@ -54,6 +56,31 @@ TEST_CASE("atp tasks --json") {
   list_tasks({{rte(), "glue"}}, "", false, text);
   CHECK(has(text.str(), "RTE/dev.tsv   (missing)"));
   CHECK(has(text.str(), "No data root is given"));
+}
+
+TEST_CASE("atp tasks: columns stand apart, however long the lists in them; of many labels there are a few") {
+  std::vector<OfferedTask> tasks;
+  for (const std::string name : {"stsb", "multirc", "xsum", "rte"})
+    tasks.push_back({test::plugins().make<TextTask>(name, Params()), "plugin"});
+  std::ostringstream out;
+  list_tasks(tasks, "", false, out);
+  CHECK(has(out.str(), "stsb     GLUE        pearson, spearman                26 labels: 0.0, 0.2, … 5.0\n"));
+  CHECK(has(out.str(), "multirc  SuperGLUE   multirc_f1, multirc_exact_match  labels 0, 1\n"));
+  CHECK(has(out.str(), "xsum     generation  rouge1, rouge2, rougeLsum        free text\n"));
+  CHECK(has(out.str(), "rte      GLUE        accuracy                         labels 0, 1\n"));
+}
+
+TEST_CASE("atp tasks NAME: who offers the files, under which licence, and every path") {
+  const Folder folder;
+  folder.write("RTE/train.tsv", "");
+  std::ostringstream out;
+  describe_task({rte(), "glue"}, folder.path(), out);
+  CHECK(has(out.str(), "task        rte\n"));
+  CHECK(has(out.str(), "licence     " + rte().licence + "\n"));
+  CHECK(has(out.str(), "origin      " + rte().origin + "\n"));
+  CHECK(has(out.str(), "train       " + folder.path("RTE/train.tsv") + "\n"));
+  CHECK(has(out.str(), "dev         " + folder.path("RTE/dev.tsv") +
+                           "   (missing)\n            or glue/rte/validation-*.parquet\n            or glue/rte/"));
 }
 
 TEST_CASE("atp show --json") {
