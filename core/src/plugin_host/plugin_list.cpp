@@ -54,13 +54,29 @@ void print_json(const PluginHost& host, std::ostream& out) {
   out << to_json(list, 2) << "\n";
 }
 
+// Names with commas between, in lines of at most `width` characters where a name allows it.
+std::vector<std::string> wrapped(const std::vector<std::string>& names, std::size_t width) {
+  std::vector<std::string> lines(1);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string name = names[i] + (i + 1 < names.size() ? "," : "");
+    if (!lines.back().empty() && lines.back().size() + 1 + name.size() > width) lines.emplace_back();
+    lines.back() += (lines.back().empty() ? "" : " ") + name;
+  }
+  return lines;
+}
+
+// Kind, plugin and names in columns; the library, whose path may be long, has a line of its own below its names.
 void print_table(const std::vector<Line>& lines, std::ostream& out) {
-  std::vector<std::vector<std::string>> rows = {{"KIND", "NAMES", "PLUGIN", "LIBRARY"}};
-  for (const auto& line : lines)
-    if (line.file->error.empty())
-      rows.push_back(
-          {line.kind, joined(line.names), line.file->stamp.name + " " + line.file->stamp.version, line.file->library});
-  std::vector<std::size_t> widths(3, 0);
+  constexpr std::size_t width_of_names = 64;
+  std::vector<std::vector<std::string>> rows = {{"KIND", "PLUGIN", "NAMES"}};
+  for (const auto& line : lines) {
+    if (!line.file->error.empty()) continue;
+    const auto names = wrapped(line.names, width_of_names);
+    rows.push_back({line.kind, line.file->stamp.name + " " + line.file->stamp.version, names.front()});
+    for (std::size_t i = 1; i < names.size(); ++i) rows.push_back({"", "", names[i]});
+    rows.push_back({"", "", line.file->library});
+  }
+  std::vector<std::size_t> widths(2, 0);
   for (const auto& row : rows)
     for (std::size_t column = 0; column < widths.size(); ++column)
       widths[column] = std::max(widths[column], row[column].size());

@@ -170,6 +170,8 @@ TEST_CASE("an earlier place shadows a later one") {
   print_plugins(host, false, text);
   CHECK(holds(text.str(), "note: task 'parrot' is shadowed by " + good));
   CHECK(holds(text.str(), "looked in\n  " + first.path()));
+  CHECK(holds(text.str(), "KIND    PLUGIN      NAMES\n"));
+  CHECK(holds(text.str(), "task    good 1.2.3  parrot\n                    " + good + "\n"));
 }
 
 TEST_CASE("a library of an earlier place that fails is the error: no later one is taken instead") {
