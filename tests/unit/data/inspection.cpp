@@ -194,9 +194,32 @@ TEST_CASE("atp check: a metric that does not know a perfect answer, one that is 
   const TaskData data(task, {.root = folder.path(), .skip_bad_rows = true});
   CHECK_FALSE(check_task(data, {.tokenizer = own_model}, registry, out));
   CHECK(has(out.str(), "WRONG: 1 targets are empty"));
-  CHECK(has(out.str(), "WRONG: metric 'half' does not give 100 to perfect predictions"));
+  CHECK(has(out.str(), "WRONG: metric 'half' gives 50.00 to perfect predictions; 100 is expected"));
   CHECK(has(out.str(), "WRONG: metric 'undefined' is not finite"));
   CHECK(has(out.str(), "verdict: something is wrong: 3 faults"));
+}
+
+// SQuAD's own script gives 0 to an answer of which nothing is left, however it is predicted.
+TEST_CASE("atp check: answers of which normalising leaves nothing are counted; the others have to score 100") {
+  const Folder folder;
+  TextTask task;
+  task.name = "answers";
+  task.files = jsonl({{"train", "train.jsonl"}});
+  task.metrics = {"token_f1", "exact_match"};
+  task.render = [](const Row& row) { return Example{.source = row["q"], .target = row["a"]}; };
+  const auto check = [&](int answers, int articles, bool is_well) {
+    std::string rows;
+    for (int i = 0; i < answers; ++i)
+      rows += "{\"q\": \"" + std::to_string(i) + "\", \"a\": \"" + (i < articles ? "The" : std::to_string(i)) + "\"}\n";
+    folder.write("train.jsonl", rows);
+    return checked(task, folder, is_well);
+  };
+  const auto few = check(200, 2, true);
+  CHECK(has(few,
+            "token_f1            99.00 on perfect predictions, 0.00 on empty ones\n      100.00 without 2 answers "));
+  CHECK(has(few, "('The')"));
+  CHECK(has(few, "exact_match         100.00 on perfect predictions, 1.00 on empty ones"));
+  CHECK(has(check(200, 3, false), "WRONG: metric 'token_f1' gives 98.50 to perfect predictions; 100 is expected"));
 }
 
 TEST_CASE("atp score: text against a task's split") {
