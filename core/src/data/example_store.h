@@ -49,6 +49,8 @@ class ExampleStore {
   std::vector<std::string> references(std::int64_t index) const;
   Origin origin(std::int64_t index) const;
 
+  void release() const { file_->release(); }  // the pages that were read: views stay what they are
+
   const RowCounts& counts() const { return counts_; }
   std::vector<std::string> bad_rows() const;         // the first few, each "file:line: what is wrong"
   const XXH128_hash_t& key() const { return key_; }  // says what it holds; that of a temporary one says nothing

@@ -69,6 +69,7 @@ CacheCounts write_rows(CacheWriter& writer, const Split& split, const Tokenizer&
       truncated += block.truncated;
       writer.append({reinterpret_cast<const char*>(block.ids.data()), block.ids.size() * sizeof block.ids[0]});
     }
+    split.store().release();
   }
   writer.align();
   writer.append({reinterpret_cast<const char*>(ends.data()), ends.size() * sizeof ends[0]});
