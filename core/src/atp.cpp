@@ -110,7 +110,8 @@ void add_data(po::options_description& table) {
 void add_json(po::options_description& table) { table.add_options()("json", "one JSON document on standard output"); }
 
 void add_source_length(po::options_description& table) {
-  table.add_options()("source-length", po::value<std::int64_t>()->value_name("N")->default_value(256),
+  table.add_options()("source-length",
+                      po::value<std::int64_t>()->value_name("N")->default_value(atp::default_source_length),
                       "tokens of the longest source, </s> included; longer ones are cut");
 }
 

@@ -8,6 +8,7 @@
 
 #include "atp/registry.h"
 #include "data/task_data.h"
+#include "data/tokenised.h"
 
 // What `atp tasks`, `atp show`, `atp check` and `atp score` do, once the command line is read and the plugins are
 // loaded. With `json` exactly one JSON document is written (RECIPE.md's shapes). Errors are thrown, as everywhere.
@@ -22,16 +23,16 @@ struct OfferedTask {
 // and under which licence.
 void list_tasks(const std::vector<OfferedTask>& tasks, const std::string& root, bool json, std::ostream& out);
 
-struct ShowRequest {
 // All about one task, for people: who offers its files, under which licence, and every path that is looked for.
 void describe_task(const OfferedTask& task, const std::string& root, std::ostream& out);
 
+struct ShowRequest {
   std::string split = "train";
   std::int64_t index = 0;
   bool tokens = false;    // print the pieces too (JSON always holds them)
   std::string tokenizer;  // spiece.model or its folder; "": atp's own, named in the output
   bool json = false;
-  std::int64_t source_length = 256;  // where the source is cut
+  std::int64_t source_length = default_source_length;  // where the source is cut
 };
 
 // An example as the model sees it. RecipeError for an index that the split does not have, naming its size.
@@ -39,7 +40,7 @@ void show_example(const TaskData& data, const ShowRequest& request, std::ostream
 
 struct CheckRequest {
   std::string tokenizer;  // as ShowRequest's
-  std::int64_t source_length = 256;
+  std::int64_t source_length = default_source_length;
 };
 
 // A task's contract over all splits that have files: bad rows, labels, lengths with a histogram and how many sources

@@ -11,7 +11,7 @@
 namespace atp {
 
 struct SplitRequest {
-  std::int64_t source_length = 256;
+  std::int64_t source_length = default_source_length;
   std::optional<std::int64_t> target_length = {};  // the recipe's; needed for tasks without labels
   std::string cache_folder;                        // "" keeps tokens in memory
 };

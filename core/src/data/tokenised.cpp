@@ -88,6 +88,15 @@ std::int64_t target_length(const TextTask& task, const Tokenizer& tokenizer, std
                     "with the end of the text (32, for example)");
 }
 
+std::string cut_sources_text(std::int64_t length, const std::vector<std::pair<std::string, const TokenRows*>>& splits) {
+  std::string counts;
+  for (const auto& [name, rows] : splits)
+    if (const auto cut = rows->truncated_sources(); cut > 0)
+      counts += (counts.empty() ? "" : ", ") + std::to_string(cut) + " of " + std::to_string(rows->size()) +
+                (name.empty() ? "" : " in " + name);
+  return counts.empty() ? "" : "sources longer than " + std::to_string(length) + " tokens are cut: " + counts;
+}
+
 std::shared_ptr<const TokenRows> tokenise(const Split& split, const Tokenizer& tokenizer, const TokenLengths& lengths,
                                           const std::string& cache_folder) {
   const auto key = key_of(split, tokenizer, lengths);

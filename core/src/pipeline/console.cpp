@@ -115,4 +115,9 @@ void Console::end_log() {
   sinks_->file.reset();
 }
 
+void Console::warn_once(const std::string& text) {
+  if (said_.insert(text).second) return spdlog::warn("{}", text);
+  if (sinks_->file) sinks_->file->log({"atp", spdlog::level::warn, text});
+}
+
 }  // namespace atp

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 // Standard error while a recipe runs: log messages, and below them one line of progress.
@@ -24,9 +25,12 @@ class Console {
   // Messages go to this file too until `end_log`; one that cannot be written is done without.
   void begin_log(const std::string& path);
   void end_log();
+  // A warning that is shown once, however many steps give it; each step's log has it.
+  void warn_once(const std::string& text);
 
  private:
   struct Sinks;
+  std::set<std::string> said_;
   Verbosity verbosity_;
   std::unique_ptr<Sinks> sinks_;
 };

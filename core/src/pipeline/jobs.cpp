@@ -48,7 +48,7 @@ std::string text(const Step& step, const std::string& key, const std::string& fa
 SplitData split_of(const TaskUse& task, const Step& step, const std::string& split, const std::string& cache,
                    const std::shared_ptr<const Tokenizer>& tokenizer, const Registry& registry) {
   SplitRequest request;
-  request.source_length = step_integer(step, "source_length", request.source_length);
+  request.source_length = source_length(step);
   request.target_length = optional_integer(step, "target_length");
   request.cache_folder = cache;
   return split_data(*task.data, used_split(task, step, split), request, tokenizer, registry);

@@ -101,6 +101,8 @@ std::int64_t step_integer(const Step& step, const std::string& key, std::int64_t
   return value && value->is_integer() ? value->integer() : fallback;
 }
 
+std::int64_t source_length(const Step& step) { return step_integer(step, "source_length", default_source_length); }
+
 Split used_split(const TaskUse& task, const Step& step, const std::string& split) {
   const bool trains = step.verb == "train";
   if (trains && split != "train") return task.data->split(split);
@@ -262,15 +264,13 @@ ExampleCache Planner::example_cache(const TaskUse& task) {
   const bool has_library = task.plugin && !task.plugin->library.empty();
   cache.maker = (has_library ? digests_.file(task.plugin->library) : "") + canonical_json(task.options.values());
   cache.digest = [this](const std::string& path) { return digests_.file(path); };
-  return cache;
-}
   cache.reader = [this](const std::string& form) {
     const auto* entry = machinery_.catalogue.find("reader", form);
     return entry && !entry->library.empty() ? digests_.file(entry->library) : "";
   };
+  return cache;
+}
 
-TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::string>& splits) {
-  const TextTask& task = use.data->task();
 std::vector<const Registry::Entry*> Planner::readers_of(const TaskUse& use,
                                                         const std::vector<std::string>& splits) const {
   std::vector<const Registry::Entry*> readers;
@@ -284,6 +284,8 @@ std::vector<const Registry::Entry*> Planner::readers_of(const TaskUse& use,
   return readers;
 }
 
+TaskContents Planner::task_contents(const TaskUse& use, const std::vector<std::string>& splits) {
+  const TextTask& task = use.data->task();
   TaskContents contents{use.name, use.plugin, Value::map(), use.options, {}, {}};
   contents.rule.set("splits", use.data->settings().official_splits ? "official" : text_of(task.splits));
   contents.rule.set("prefix", use.data->prefix());
@@ -306,9 +308,9 @@ std::vector<const Registry::Entry*> Planner::readers_of(const TaskUse& use,
       missing_[&use].insert(split);
   }
   contents.files.assign(digests.begin(), digests.end());
+  contents.readers = readers_of(use, needed);
   return contents;
 }
-  contents.readers = readers_of(use, needed);
 
 CheckpointUse checkpoint_use(const Step& step, const std::string& models) {
   CheckpointUse use;
@@ -399,9 +401,9 @@ StepContents Planner::plugins_of(const Work& work) const {
     plugins.tasks.push_back({task->name, task->plugin, {}, {}, {}, {}});
     for (const auto& metric : task->data->task().metrics)
       plugins.tasks.back().metrics.push_back(machinery_.registry.find("metric", metric));
+    plugins.tasks.back().readers = readers_of(*task, splits_of(work.step));
   }
   return plugins;
-    plugins.tasks.back().readers = readers_of(*task, splits_of(work.step));
 }
 
 void Planner::require_unchanged(const Work& work) {
@@ -562,7 +564,7 @@ std::int64_t tokens_of(const TaskUse& task, const std::string& split, const Step
   const Split examples = used_split(task, step, split);
   if (examples.empty()) return 0;
   const std::size_t stride = (examples.size() + sampled - 1) / sampled;
-  const std::int64_t length = step_integer(step, "source_length", 256);
+  const std::int64_t length = source_length(step);
   std::int64_t tokens = 0, count = 0;
   for (std::size_t i = 0; i < examples.size(); i += stride, ++count)
     tokens += static_cast<std::int64_t>(tokenizer.encode(examples.source(i), length).ids.size() +

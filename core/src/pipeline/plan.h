@@ -171,6 +171,7 @@ Split used_split(const TaskUse& task, const Step& step, const std::string& split
 // An option of a step that may stand in its verb's table or in that of `data`; nullptr where neither has it.
 const Value* step_value(const Step& step, const std::string& key);
 std::int64_t step_integer(const Step& step, const std::string& key, std::int64_t fallback);
+std::int64_t source_length(const Step& step);  // tokens of the longest source
 
 // Where a step's weights and tokenizer are; `models` is --models. Throws RecipeError naming the places looked at.
 CheckpointUse checkpoint_use(const Step& step, const std::string& models);

@@ -84,16 +84,14 @@ std::string lines_of(const std::vector<std::string>& sources, const std::vector<
 // What the engine generates comes back through `predictions`.
 SplitData split_of(const std::vector<std::string>& sources, const TaskUse& use, const Step& step,
                    const Tokenizer& tokenizer, std::vector<std::string>& predictions) {
-  const std::int64_t length = step_integer(step, "source_length", 256), answer = step_integer(step, "target_length", 0);
+  const std::int64_t length = source_length(step), answer = step_integer(step, "target_length", 0);
   SplitData split;
   split.task = use.name;
   split.rows = tokenise_sources(sources, tokenizer, length);
   split.target_length = target_length(use.data->task(), tokenizer, answer > 0 ? std::optional(answer) : std::nullopt);
   split.decode = [&tokenizer](const std::vector<std::int32_t>& ids) { return tokenizer.decode(ids); };
   split.score = [&predictions](const std::vector<std::string>& texts) { return predictions = texts, Scores{}; };
-  if (const auto cut = split.rows->truncated_sources(); cut > 0)
-    log::warn("sources longer than " + std::to_string(length) + " tokens are cut: " + std::to_string(cut) + " of " +
-              std::to_string(sources.size()));
+  if (const auto cut = cut_sources_text(length, {{"", split.rows.get()}}); !cut.empty()) log::warn(cut);
   return split;
 }
 

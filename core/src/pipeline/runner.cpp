@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "atp/log.h"
+#include "data/tokenised.h"
 #include "io/durable_file.h"
 #include "pipeline/failure_text.h"
 #include "pipeline/jobs.h"
@@ -29,15 +30,23 @@ std::int64_t tokens_in(const TokenRows& rows) {
 
 void note_splits(const Work& work, const std::vector<SplitData>& data, const std::string& split,
                  std::vector<UsedSplit>& used) {
-  for (const auto& part : data) {
-    if (const auto cut = part.rows->truncated_sources(); cut > 0)
-      log::warn("'" + work.title() + "': task '" + part.task + "', " + split + ": sources longer than " +
-                std::to_string(step_integer(work.step, "source_length", 256)) +
-                " tokens are cut: " + std::to_string(cut) + " of " + std::to_string(part.rows->size()));
+  for (const auto& part : data)
     for (const auto& task : work.tasks)
       if (task->name == part.task)
         used.push_back({split, part.task, used_split(*task, work.step, split), part.rows->truncated_sources(),
                         tokens_in(*part.rows)});
+}
+
+// One line for a task, however many steps use the same splits of it.
+void warn_of_cut_sources(const Work& work, Console& console,
+                         const std::vector<std::pair<std::string, const std::vector<SplitData>*>>& data) {
+  for (const auto& task : work.tasks) {
+    std::vector<std::pair<std::string, const TokenRows*>> splits;
+    for (const auto& [split, parts] : data)
+      for (const auto& part : *parts)
+        if (part.task == task->name) splits.emplace_back(split, part.rows.get());
+    if (const auto text = cut_sources_text(source_length(work.step), splits); !text.empty())
+      console.warn_once("task '" + task->name + "': " + text);
   }
 }
 
@@ -293,12 +302,15 @@ StepResult Runner::compute(const Work& work, const StepFolder& folder, const std
     const TrainJob job = train_job(work, plan_, places, tokenizer, machinery_.registry);
     note_splits(work, job.train, "train", used);
     note_splits(work, job.validation, "validation", used);
+    warn_of_cut_sources(work, console_, {{"train", &job.train}, {"validation", &job.validation}});
     planner_.require_unchanged(work);
     write_durably(folder.file("splits.jsonl"), splits_record(used));
     return machinery_.engine().train(job, control);
   }
   const EvaluateJob job = evaluate_job(work, plan_, places, tokenizer, machinery_.registry);
-  note_splits(work, job.splits, splits_of(work.step).front(), used);
+  const std::string split = splits_of(work.step).front();
+  note_splits(work, job.splits, split, used);
+  warn_of_cut_sources(work, console_, {{split, &job.splits}});
   planner_.require_unchanged(work);
   write_durably(folder.file("splits.jsonl"), splits_record(used));
   return machinery_.engine().evaluate(job, control);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "data/tokenised.h"
 #include "recipe/recipe.h"
 #include "recipe/words.h"
 
@@ -48,7 +49,7 @@ const Options& random_checkpoint_options() {
 const Options& data_options() {
   static const Options table{
       path("root").help("data root, below which tasks find their files; --data goes before it").not_in_hash(),
-      integer("source_length", 256).at_least(1).unit("tokens").help("longest source, </s> included"),
+      integer("source_length", default_source_length).at_least(1).unit("tokens").help("longest source, </s> included"),
       integer("target_length").at_least(1).unit("tokens").help("longest target of tasks without labels, </s> included"),
       integer("limit")
           .at_least(1)
