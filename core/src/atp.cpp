@@ -423,14 +423,7 @@ int run_command(const Command& command, const Arguments& arguments) {
   po::options_description table("Options");
   command.add_options(table);
   table.add_options()("help", "print this text");
-  po::options_description all;
-  all.add(table);
-  po::positional_options_description places;
-  for (const auto& place : command.places) {
-    all.add_options()(place.c_str(), po::value<std::string>(), "");
-    places.add(place.c_str(), 1);
-  }
-  const auto values = atp::parse_arguments(arguments, all, places);
+  const auto values = atp::parse_arguments(arguments, table, command.places);
   if (values.count("help")) {
     std::cout << "atp " << command.name << (command.usage.empty() ? "" : " " + command.usage) << " [options]\n\n"
               << command.summary << "\n\n"

@@ -24,32 +24,43 @@ namespace atp {
 
 inline constexpr int usage_error = 2;
 
-// The arguments as `options` has them. Throws RecipeError naming the nearest option for one that is not known.
-inline boost::program_options::variables_map parse_arguments(
-    const std::vector<std::string>& arguments, const boost::program_options::options_description& options,
-    const boost::program_options::positional_options_description& places) {
+// The arguments as `options` has them; those without a name stand for `places`, in their order, which may also be
+// named. Throws RecipeError naming the nearest option for one that is not known.
+inline boost::program_options::variables_map parse_arguments(const std::vector<std::string>& arguments,
+                                                             const boost::program_options::options_description& options,
+                                                             const std::vector<std::string>& places) {
   namespace po = boost::program_options;
+  using Texts = std::vector<std::string>;
+  const char* nameless = "arguments without a name";
+  po::options_description all;
+  all.add(options).add_options()(nameless, po::value<Texts>(), "");
+  for (const auto& place : places) all.add_options()(place.c_str(), po::value<std::string>(), "");
   po::variables_map values;
   using Style = po::command_line_style::style_t;
   // An option is never guessed from its beginning: a script that says --data means it.
   const int style = po::command_line_style::unix_style & ~Style::allow_guessing;
   try {
-    po::store(po::command_line_parser(arguments).options(options).positional(places).style(style).run(), values);
+    const auto nowhere = po::positional_options_description().add(nameless, -1);
+    po::store(po::command_line_parser(arguments).options(all).positional(nowhere).style(style).run(), values);
     po::notify(values);
   } catch (const po::unknown_option& error) {
     std::vector<std::string> known;
-    for (const auto& option : options.options())
-      if (places.max_total_count() == 0 || !option->description().empty()) known.push_back("--" + option->long_name());
+    for (const auto& option : options.options()) known.push_back("--" + option->long_name());
     const std::string said = error.get_option_name();
     throw RecipeError("no option '" + said + "'" + did_you_mean(said, known) + " (see --help)");
-  } catch (const po::too_many_positional_options_error&) {
-    throw RecipeError("there are more arguments than are expected (see --help)");
   } catch (const po::multiple_occurrences& error) {
-    throw RecipeError("'" + error.get_option_name() + "' is given twice, once perhaps without its name (see --help)");
+    throw RecipeError("'" + error.get_option_name() + "' is given twice (see --help)");
   } catch (const po::invalid_option_value& error) {
     throw RecipeError(std::string(error.what()) + "; expected a number (see --help)");
   } catch (const po::error& error) {
     throw RecipeError(std::string(error.what()) + " (see --help)");
+  }
+  auto place = places.begin();
+  for (const auto& argument : values.count(nameless) ? values[nameless].as<Texts>() : Texts()) {
+    while (place != places.end() && values.count(*place)) ++place;
+    if (place == places.end())
+      throw RecipeError("there are more arguments than are expected: '" + argument + "' (see --help)");
+    values.insert({*place, po::variable_value(argument, false)});
   }
   return values;
 }

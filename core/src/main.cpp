@@ -85,10 +85,8 @@ atp::RunRequest request_of(const po::variables_map& values, const std::vector<st
 }
 
 int run(const std::vector<std::string>& arguments) {
-  po::options_description all = options();
   const po::options_description shown = options();
-  all.add_options()("recipe", po::value<std::string>(), "");
-  const auto values = atp::parse_arguments(arguments, all, po::positional_options_description().add("recipe", 1));
+  const auto values = atp::parse_arguments(arguments, shown, {"recipe"});
   if (values.count("help")) {
     std::cout << "atp-run RECIPE [options]\n\nRuns a recipe: trains, scores and reports what is not finished yet.\n\n"
               << shown << examples;

@@ -49,6 +49,19 @@ TEST_CASE("a wrong command is refused with the nearest right one, and status 2")
   CHECK(contains(refused("atp", {"runs", "--out", "/nowhere"}), "/nowhere: no such folder"));
 }
 
+TEST_CASE("an argument may be named, and the others then keep their order") {
+  const Experiment experiment;
+  experiment.write("p.jsonl", "{\"prediction\": \"1\", \"references\": [\"1\"]}\n");
+  const std::string file = experiment / "p.jsonl";
+  const std::string scores = run(program("atp"), {"score", "toy", file}).out;
+  CHECK(contains(scores, "100.00"));
+  CHECK(run(program("atp"), {"score", "--task", "toy", file}).out == scores);
+  CHECK(run(program("atp"), {"score", file, "--task", "toy"}).out == scores);
+  const auto refused = [](const Words& words) { return run(program("atp"), words).error; };
+  CHECK(contains(refused({"score", "--task", "toy", file, "more"}), "more arguments than are expected: 'more'"));
+  CHECK(contains(refused({"score", "--task", "toy", "--task", "toy", file}), "'--task' is given twice (see --help)"));
+}
+
 TEST_CASE("everything that is missing is said at once, before anything is started") {
   const Experiment experiment;
   change(experiment, "{random: tiny, seed: 0}", "t5-huge");
