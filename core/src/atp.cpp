@@ -1,12 +1,14 @@
 // atp: what is there beside running a recipe — plugins, tasks, examples, scores, results.
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <iomanip>
 #include <sstream>
 
 #include "atp/words.h"
 #include "command_line.h"
+#include "data/cache_folder.h"
 #include "data/inspection.h"
 #include "data/task_files.h"
 #include "pipeline/conversion_run.h"
@@ -360,6 +362,36 @@ Command runs_command() {
           }};
 }
 
+int cache(const po::variables_map& values) {
+  const std::string out = text_at(values, "out");
+  const std::time_t now = std::time(nullptr);
+  const bool json = values.count("json") > 0;
+  if (!values.count("remove-unused")) {
+    atp::print_cache(atp::cached_files(out), json, now, std::cout);
+    return 0;
+  }
+  const auto days = values["remove-unused"].as<std::int64_t>();
+  if (days < 0) throw atp::RecipeError("--remove-unused: found " + std::to_string(days) + ", expected 0 or more");
+  const auto removed = atp::remove_unused(out, days, now);
+  if (!json) std::cout << "removed\n";
+  atp::print_cache(removed, json, now, std::cout);
+  return 0;
+}
+
+Command cache_command() {
+  return {"cache",
+          "",
+          "the cache of examples and tokens below the output folder; removes what nobody uses any more",
+          [](po::options_description& table) {
+            add_json(table);
+            table.add_options()("out", word("DIR")->default_value("out"), "where results are");
+            table.add_options()("remove-unused", po::value<std::int64_t>()->value_name("DAYS"),
+                                "remove what no run has used for so many days; 0: all of it");
+          },
+          {},
+          cache};
+}
+
 Command schema_command() {
   return {"schema",
           "",
@@ -415,7 +447,7 @@ Command help_command() {
 const std::vector<Command>& commands() {
   static const std::vector<Command> all{plugins_command(), tasks_command(),   show_command(),    check_command(),
                                         score_command(),   predict_command(), convert_command(), runs_command(),
-                                        schema_command(),  help_command()};
+                                        cache_command(),   schema_command(),  help_command()};
   return all;
 }
 

@@ -83,7 +83,10 @@ std::shared_ptr<const CacheFile> CacheFile::open(const std::string& path, const 
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return nullptr;
   std::shared_ptr<const CacheFile> file;
-  if (is_whole(descriptor, form, key)) file.reset(new CacheFile(descriptor, path));
+  if (is_whole(descriptor, form, key)) {
+    ::futimens(descriptor, nullptr);  // it is used; a folder of somebody else may not let this be told
+    file.reset(new CacheFile(descriptor, path));
+  }
   ::close(descriptor);
   return file;
 }
