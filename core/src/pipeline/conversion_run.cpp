@@ -38,10 +38,10 @@ Value summary_value(const AdapterSummary& summary) {
   value.set("tasks", texts_value(summary.tasks));
   value.set("source_prompts", texts_value(summary.sources));
   Value& tensors = value.set("tensors", Value::map());
-  for (const auto& [name, shape] : summary.tensors) {
+  for (const auto& tensor : summary.tensors) {
     Value sizes = Value::list();
-    for (const auto size : shape) sizes.push_back(size);
-    tensors.set(name, sizes);
+    for (const auto size : tensor.shape) sizes.push_back(size);
+    tensors.set(tensor.name, sizes);
   }
   return value;
 }

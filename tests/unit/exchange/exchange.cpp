@@ -224,10 +224,10 @@ TEST_CASE("PEFT's types are read and written") {
     CHECK(summary.format == "peft");
     CHECK(summary.method == one.method);
     CHECK(summary.tensors.size() == one.result.size());
-    for (const auto& [name, shape] : summary.tensors) {
-      CAPTURE(name);
-      REQUIRE(one.result.count(name));
-      CHECK(one.result.at(name).sizes().vec() == shape);
+    for (const auto& tensor : summary.tensors) {
+      CAPTURE(tensor.name);
+      REQUIRE(one.result.count(tensor.name));
+      CHECK(one.result.at(tensor.name).sizes().vec() == tensor.shape);
     }
     convert(in, in + "-again", "peft");
     check_equal(in + "-again/adapter_model.safetensors", one.peft);
