@@ -13,7 +13,11 @@ namespace {
 
 class Attempt final : public atp::PromptCombiner {
  public:
-  static atp::Options options() { return atp::BottleneckQuery::options().add(atp::PromptAttention::options()); }
+  static atp::Options options() {
+    return atp::BottleneckQuery::options()
+        .add(atp::PromptAttention::options())
+        .add(atp::faults({"attention_norm", "temperature"}));
+  }
 
   Attempt(const atp::PromptShape& shape, const atp::Params& params) : query_(shape, params), attention_(shape, params) {
     part(query_);

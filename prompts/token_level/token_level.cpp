@@ -10,7 +10,11 @@ namespace {
 
 class TokenLevel final : public atp::PromptCombiner {
  public:
-  static atp::Options options() { return atp::BottleneckQuery::options().add(atp::PromptAttention::options()); }
+  static atp::Options options() {
+    return atp::BottleneckQuery::options()
+        .add(atp::PromptAttention::options())
+        .add(atp::faults({"attention_norm", "temperature"}));
+  }
 
   TokenLevel(const atp::PromptShape& shape, const atp::Params& params)
       : query_(shape, params), attention_(shape, params) {

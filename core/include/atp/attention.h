@@ -14,7 +14,7 @@ namespace atp {
 // X̂ before the query, T of the softmax, and the weights. All that is trained is in the group `attention`.
 class ATP_EXPORT PromptAttention : public Trainable {
  public:
-  static Options options();  // temperature, centred_pools
+  static Options options();  // temperature, centred_pools; the fault temperature, where the table lists it
 
   PromptAttention(const PromptShape& shape, const Params& params);
 
@@ -37,7 +37,8 @@ class ATP_EXPORT PromptAttention : public Trainable {
 };
 
 // The network of paper §3.2.1: H = LayerNorm(W_up · SiLU(W_down · X̂)), eps 1e-5. W_down [r, d] and W_up [d, r] start
-// from N(0, 0.01²), LayerNorm's weight and bias [d] from 1 and 0.
+// from N(0, 0.01²), LayerNorm's weight and bias [d] from 1 and 0 (with the fault attention_norm, where the table lists
+// it, they stay so).
 class ATP_EXPORT BottleneckQuery : public Trainable {
  public:
   static Options options();  // rank
@@ -47,6 +48,8 @@ class ATP_EXPORT BottleneckQuery : public Trainable {
   at::Tensor operator()(const at::Tensor& pooled) const;  // X̂ [B, d] → H [B, d]
 
  private:
+  Parameter& norm(const std::string& part, Parameter::Initial initial, const Params& params);
+
   std::int64_t width_;
   Parameter &down_, &up_, &scale_, &shift_;
 };

@@ -56,6 +56,7 @@ PromptAttention::PromptAttention(const PromptShape& shape, const Params& params)
     learned_ = &parameter("attention.temperature", {1}, "attention", initial::ones(), false);
   else if (params.has("temperature") && !is_pool_norm_)
     temperature_ = params.number("temperature");
+  if (params.has_fault("temperature")) temperature_ = 2087;  // d·e of T5-base, at every width
   if (params.boolean("centred_pools")) centre_ = &buffer("attention.centre", {shape.width}, mean_pool, "attention");
 }
 
@@ -92,8 +93,14 @@ BottleneckQuery::BottleneckQuery(const PromptShape& shape, const Params& params)
       down_(parameter("attention.down.weight", {params.integer("rank"), shape.width}, "attention",
                       initial::normal(0.01))),
       up_(parameter("attention.up.weight", {shape.width, params.integer("rank")}, "attention", initial::normal(0.01))),
-      scale_(parameter("attention.norm.weight", {shape.width}, "attention", initial::ones(), false)),
-      shift_(parameter("attention.norm.bias", {shape.width}, "attention", initial::zeros(), false)) {}
+      scale_(norm("weight", initial::ones(), params)),
+      shift_(norm("bias", initial::zeros(), params)) {}
+
+Parameter& BottleneckQuery::norm(const std::string& part, Parameter::Initial initial, const Params& params) {
+  const auto name = "attention.norm." + part;
+  if (params.has_fault("attention_norm")) return buffer(name, {width_}, std::move(initial), "attention");
+  return parameter(name, {width_}, "attention", std::move(initial), false);
+}
 
 at::Tensor BottleneckQuery::operator()(const at::Tensor& pooled) const {
   const auto hidden = at::silu(at::linear(pooled, down_));

@@ -62,3 +62,31 @@ TEST_CASE("constant_weights: 1/(t+1) for each source prompt, and for the target 
   CHECK(at::allclose(mixture.weights, at::empty_like(mixture.weights).fill_(0.25)));
   CHECK(at::allclose(made->combine(sources, {}, text).prompt[0], sources.mean(0)));  // no target: nothing else to weigh
 }
+
+TEST_CASE("attention_norm: the layer norm stays at 1 and 0; temperature: 2087 at every width") {
+  for (const auto* name : {"attempt", "token_level"}) {
+    CAPTURE(name);
+    const atp::PromptShape shape{.sources = 3, .length = 2, .width = 4};
+    const auto make = [&](atp::Value::Map given) {
+      const auto made = all_plugins().make<atp::PromptCombiner>(name, shape, checked("combiner", name, options(given)));
+      made->initialise({.seed = 9, .precision = at::kDouble});
+      return made;
+    };
+    const auto fixed = make({{"rank", 2}, {"compat", faults("attention_norm")}});
+    std::vector<std::string> trained;
+    for (const auto* parameter : fixed->parameters()) trained.push_back(parameter->name);
+    CHECK((trained == std::vector<std::string>{"attention.down.weight", "attention.up.weight"}));
+    CHECK(fixed->save().at("attention.norm.weight").equal(at::tensor({1.0, 1.0, 1.0, 1.0}, at::kDouble)));
+    CHECK(fixed->save().at("attention.norm.bias").equal(at::tensor({0.0, 0.0, 0.0, 0.0}, at::kDouble)));
+
+    const auto stream = at::make_generator<at::CPUGeneratorImpl>(2);
+    const auto drawn = [&](at::IntArrayRef sizes) { return at::empty(sizes, at::kDouble).normal_(0, 900, stream); };
+    const auto sources = drawn({3, 2, 4}), target = drawn({2, 2, 4});
+    const atp::Embedded text{
+        .values = drawn({2, 5, 4}), .lengths = {{5, 5}, at::tensor({5, 5}, at::kLong)}, .weights = {}};
+    const auto released = make({{"rank", 2}, {"compat", faults("temperature")}})->combine(sources, target, text);
+    const auto said = make({{"rank", 2}, {"temperature", 2087.0}})->combine(sources, target, text);
+    CHECK(released.weights.equal(said.weights));
+    CHECK_FALSE(at::allclose(released.weights, make({{"rank", 2}})->combine(sources, target, text).weights));
+  }
+}
