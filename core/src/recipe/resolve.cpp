@@ -287,17 +287,21 @@ void Resolver::add_faults(Step& step) const {
   }
 }
 
+void Resolver::read_inputs(Step& result) {
+  if (!result.method) return;
+  for (const auto& option : result.method->options.options().all())
+    if (option.names_results() && result.method->options.has(option.key))
+      for (auto& input : references_.inputs(result.method->options.value(option.key), option))
+        result.inputs.push_back(std::move(input));
+}
+
 std::vector<Step> Resolver::steps() {
   for (auto& step : declared_)
     if (step.verb == "train" && !step.is_broken) train(step);
   // Inputs and references mean results, so those must all be known.
   for (auto& step : declared_)
-    for (auto& result : step.results)
-      if (result.method)
-        for (const auto& option : result.method->options.options().all())
-          if (option.names_results() && result.method->options.has(option.key))
-            for (auto& input : references_.inputs(result.method->options.value(option.key), option))
-              result.inputs.push_back(std::move(input));
+    for (auto* results : {&step.results, &step.broken})
+      for (auto& result : *results) read_inputs(result);
   for (auto& step : declared_)
     if (step.verb == "evaluate" && !step.is_broken) evaluate(step);
   for (auto& step : declared_)

@@ -18,6 +18,7 @@ struct DeclaredStep {
   Value body;  // of the verb
   Origin origin;
   std::vector<Step> results = {};
+  std::vector<Step> broken = {};  // results with a mistake; what they refer to is checked all the same
   bool is_broken = false;  // some of its results could not be worked out; what refers to it is not reported again
 };
 
@@ -68,6 +69,7 @@ class Resolver {
   void read_checkpoint(Value& checkpoint);
 
   void train(DeclaredStep& step);
+  void read_inputs(Step& result);
   std::vector<Item> items(DeclaredStep& step);
   std::vector<Item> each_item(const Value& list);
   Item item(const Value& value);

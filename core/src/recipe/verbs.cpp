@@ -161,10 +161,8 @@ void Resolver::train(DeclaredStep& declared) {
   for (const auto& item : found) {
     Step step;
     const bool is_whole = train_result(declared, item, step) && item.is_valid;
-    if (is_whole)
-      declared.results.push_back(std::move(step));
-    else
-      declared.is_broken = true;
+    (is_whole ? declared.results : declared.broken).push_back(std::move(step));
+    if (!is_whole) declared.is_broken = true;
   }
 }
 
@@ -309,7 +307,10 @@ void Resolver::evaluate(DeclaredStep& declared) {
   if (const Value* said = declared.body.find("tasks")) tasks = task_choices(catalogue_, *said, "tasks", problems_);
   const auto inputs = references_.results(*of, "of", {"train"});
   declared.is_broken = inputs.empty();
-  if (inputs.empty()) settings({&declared.body}, plain_options("evaluate"), declared.body.key_origin);
+  if (inputs.empty()) {  // its own keys are checked all the same
+    new_step(declared, "", {&declared.body});
+    settings({&declared.body}, plain_options("evaluate"), declared.body.key_origin);
+  }
   for (const auto& input : inputs) {
     const Step* trained = references_.find(input);
     Step step = new_step(declared, input.task.empty() ? input.item : input.task, {&declared.body}, trained);
