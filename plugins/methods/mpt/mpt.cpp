@@ -69,7 +69,8 @@ class MPT final : public atp::Method {
         if (const auto found = from->second.front().tensors.find(name); found != from->second.front().tensors.end())
           first.given.insert_or_assign(name, found->second.mean(0));
     Trainable::initialise(first);
-    if (const auto teachers = start.prompts.find("teachers"); teachers != start.prompts.end())
+    if (const auto teachers = start.prompts.find("teachers");
+        teachers != start.prompts.end() && !teachers->second.empty())
       teachers_ = in_order(teachers->second).to(start.device, start.precision);
   }
 

@@ -25,7 +25,8 @@ void check_shape(const atp::NamedTensor& prompt, const atp::Parameter& parameter
 // The start of a targeted transfer, from the `count` prompts that are most similar to the target's.
 at::Tensor most_similar(const atp::Start& start, const atp::Parameter& parameter, std::int64_t count) {
   const auto similar = start.prompts.find("similar_to"), sources = start.prompts.find("source_prompts");
-  if (similar == start.prompts.end() || sources == start.prompts.end())  // a plan that does not know them yet
+  if (similar == start.prompts.end() || sources == start.prompts.end() ||
+      similar->second.empty())  // a plan that does not know them yet
     return at::empty(parameter.shape, at::TensorOptions(at::kMeta));
   std::vector<at::Tensor> prompts;
   for (const auto& source : sources->second) {

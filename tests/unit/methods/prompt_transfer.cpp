@@ -140,6 +140,8 @@ TEST_CASE("MPT: without teachers nothing is added; a teacher of another task or 
   const auto encoded = model.backbone->encode(model.embed(batch), model.pass(batch));
   CHECK_FALSE(model.method->extra_loss(batch, encoded, *model.backbone, model.pass(batch)).defined());
   auto start = start_on(*model.backbone);
+  start.prompts["teachers"] = {};
+  CHECK_NOTHROW(model.method->initialise(start));
   start.prompts["teachers"] = {{"sources.one", drawn({3, 16}, 1)}, {"sources.three", drawn({3, 16}, 1)}};
   CHECK(contains(message_of([&] { model.method->initialise(start); }),
                  "no teacher for task 'two'; there are: sources.one, sources.three"));
