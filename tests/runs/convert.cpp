@@ -90,6 +90,34 @@ steps:
                 other.error);
 }
 
+TEST_CASE("adapters go to PEFT's folders and back, and predict the same") {
+  const Experiment experiment;
+  const auto file = experiment.write("adapters.yaml", R"(
+seed: 1
+backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
+data: {source_length: 32}
+train: {batch_size: 8, learning_rate: 0.1, warmup_updates: 0, updates: 2}
+steps:
+  lora: {train: {task: toy, method: lora, rank: 2, alpha: 6}}
+  ia3: {train: {task: toy, method: ia3}}
+  prefix: {train: {task: toy, method: prefix_tuning, prefix_length: 3}}
+  mpt: {train: {task: toy, method: mpt, prompt_length: 4}}
+)");
+  const Ended ended = run(program("atp-run"), {file, "--out", experiment / "out", "--threads", "1", "--device", "cpu"},
+                          {.folder = experiment.path});
+  INFO(ended.error);
+  REQUIRE(ended.status == 0);
+  for (const std::string step : {"lora", "ia3", "prefix", "mpt"}) {
+    CAPTURE(step);
+    succeeds(experiment, {"convert", "out/adapters/" + step, step, "--to", "peft"});
+    succeeds(experiment, {"convert", step, step + ".result", "--task", "toy", "--checkpoint", "{random: tiny, seed: 0}",
+                          "--source-length", "32"});
+    CHECK(read(experiment / (step + ".result/checkpoint/tensors.safetensors")) ==
+          read(experiment / ("out/adapters/" + step + "/checkpoint/tensors.safetensors")));
+    CHECK(predicted(experiment, step + ".result") == predicted(experiment, "out/adapters/" + step));
+  }
+}
+
 TEST_CASE("a conversion that is not complete says what is missing, and leaves nothing") {
   const Experiment experiment;
   REQUIRE(experiment.atp_run({"--only", "source"}).status == 0);

@@ -68,6 +68,8 @@ at::Tensor only_prompt(const Adapter& adapter, const std::string& format) {
            at::matmul(tensor_of(adapter, "task_columns")[0], tensor_of(adapter, "task_rows")[0]);
   }
   if (adapter.method == "attempt" && adapter.combiner == "no_attention") {
+    if (adapter.combiner_options.find("compat"))
+      refuse(adapter, format, "it was trained with faults of the released code (compat), and is another sum then");
     require_one_task(adapter, format);
     const at::Tensor mean = tensor_of(adapter, "source_prompts").mean(0);
     return adapter.tensors.count("prompt") ? tensor_of(adapter, "prompt")[0] + mean : mean;

@@ -183,7 +183,7 @@ void write_attempt(const Adapter& adapter, const std::string& path) {
     fs::create_directories(path);
     return write_tensor(path + "/" + prompt_stem + ".pt", prompt);
   }
-  for (const char* option : {"temperature", "centred_pools"})
+  for (const char* option : {"temperature", "centred_pools", "compat"})
     if (const Value* value = adapter.combiner_options.find(option);
         value && !value->is_null() && !(value->is_boolean() && !value->boolean()))
       refuse(adapter, "attempt",
