@@ -103,7 +103,7 @@ TEST_CASE("a training that is stopped goes on bit for bit") {
     job.model = model_job(experiment);
     if (method == "attempt")
       for (const char* name : {"one", "two"})
-        job.model.source_prompts.push_back(
+        job.model.inputs["source_prompts"].push_back(
             {.name = name, .file = source / "checkpoint/tensors.safetensors", .task = ""});
     job.train = {random_split(20, 3, 40, experiment.vocabulary)};
     job.validation = {random_split(7, 3, 40, experiment.vocabulary)};
