@@ -39,14 +39,20 @@ TEST_CASE("T5: gradients of every trained tensor against finite differences") {
       const at::NoGradGuard no_gradient;
       auto flat = parameter->value.detach().flatten();  // shares the parameter's memory
       for (std::int64_t i = 0; i < flat.numel(); i += std::max<std::int64_t>(1, flat.numel() / 6)) {
-        const auto before = flat[i].item<double>(), step = 1e-6;
+        const auto before = flat[i].item<double>(), found = gradient.flatten()[i].item<double>();
         const auto loss_at = [&](double value) {
           flat[i].fill_(value);
           return losses_on_t5(model, batch).sum().item<double>();
         };
-        const auto difference = (loss_at(before + step) - loss_at(before - step)) / (2 * step);
+        const auto difference = [&](double step) {
+          return (loss_at(before + step) - loss_at(before - step)) / (2 * step);
+        };
+        const auto wanted = [&](double step) { return doctest::Approx(difference(step)).epsilon(1e-6).scale(1e-2); };
+        // Of thousands of ReLUs one may change sides within a step: a tenth of the step then shows the derivative.
+        const bool agrees = found == wanted(1e-6) || found == wanted(1e-7);
+        CAPTURE(found);
+        CHECK(agrees);
         flat[i].fill_(before);
-        CHECK(gradient.flatten()[i].item<double>() == doctest::Approx(difference).epsilon(1e-6).scale(1e-2));
       }
     }
     for (const auto& [name, weight] : model.backbone->weights()) CHECK_FALSE(weight.requires_grad());
