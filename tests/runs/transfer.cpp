@@ -1,0 +1,101 @@
+#include <doctest/doctest.h>
+
+#include "programs.h"
+
+using namespace runs;
+
+// Methods that take the results of others, and hypernetworks, from a recipe to scores.
+
+namespace {
+
+Ended run_toy(const Experiment& experiment, const std::string& steps) {
+  const auto recipe = experiment.write("toy.yaml", R"(
+seed: 1
+backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
+data: {source_length: 64}
+steps:)" + steps);
+  return run(program("atp-run"), {recipe, "--out", experiment / "out", "--threads", "1", "--device", "cpu"});
+}
+
+double accuracy(const Experiment& experiment, const std::string& step) {
+  const auto result = atp::parse_json(read(experiment / "out/toy/" + step + "/result.json"), "result.json");
+  return result.at("scores").at("accuracy").number();
+}
+
+}  // namespace
+
+// The backbone is frozen and random: all that is learned is in the adapters. Chance is 50.
+TEST_CASE("adapters that hypernetworks make learn the toy task in a frozen random T5") {
+  const Experiment experiment;
+  const Ended ended = run_toy(experiment, R"(
+  plus_plus:
+    train: {each: [toy], method: hyperformer_plus_plus, reduction: 4, learning_rate: 3e-3, warmup_updates: 10, epochs: 2}
+  separate:
+    train: {each: [toy], method: hyperformer, reduction: 4, learning_rate: 3e-3, warmup_updates: 10, epochs: 2}
+  decoders:
+    train: {each: [toy], method: hyperdecoder, bottleneck: 16, learning_rate: 3e-3, warmup_updates: 10, epochs: 2}
+  scores_plus_plus:
+    evaluate: {of: plus_plus, split: test}
+  scores_separate:
+    evaluate: {of: separate, split: test}
+  scores_decoders:
+    evaluate: {of: decoders, split: test}
+)");
+  INFO(ended.error);
+  REQUIRE(ended.status == 0);
+  CHECK(accuracy(experiment, "scores_plus_plus.toy") > 95);
+  CHECK(accuracy(experiment, "scores_separate.toy") > 95);
+  CHECK(accuracy(experiment, "scores_decoders.toy") > 95);
+}
+
+// A frozen random T5 cannot read prompts: what is looked at is the way of the results, not what is learned.
+TEST_CASE("prompts of finished steps are teachers, first values, and candidates of SPoT") {
+  const Experiment experiment;
+  const Ended ended = run_toy(experiment, R"(
+  sources:
+    train: {each: [toy, toy_first], method: prompt_tuning, prompt_length: 4, updates: 3, warmup_updates: 1}
+  shared:
+    train: {tasks: [toy_first, toy], method: mpt, prompt_length: 4, teachers: sources, updates: 3, warmup_updates: 1}
+  target:
+    train: {each: [toy], method: mpt, prompt_length: 4, start_from: shared, updates: 3, warmup_updates: 1}
+  generic:
+    train: {each: [toy], method: spot, prompt_length: 4, start_from: shared, updates: 3, warmup_updates: 1}
+  targeted:
+    train:
+      each: [toy]
+      method: spot
+      prompt_length: 4
+      similar_to: sources.toy
+      source_prompts: sources
+      updates: 3
+      warmup_updates: 1
+  short:
+    train: {each: [toy], method: dept, prompt_length: 4, rank: 2, updates: 3, warmup_updates: 1}
+)");
+  INFO(ended.error);
+  REQUIRE(ended.status == 0);
+  // A prompt is nearest to itself.
+  CHECK(contains(ended.error + read(experiment / "out/toy/targeted.toy/log.txt"),
+                 "spot starts from 'sources.toy', similarity 1.0000"));
+}
+
+TEST_CASE("an attention over finished adapters") {
+  const Experiment experiment;
+  const Ended ended = run_toy(experiment, R"(
+  adapters:
+    train:
+      each: [toy, toy_first]
+      method: adapter
+      reduction: 2
+      learning_rate: 3e-3
+      warmup_updates: 10
+      epochs: 3
+  fusion:
+    train: {each: [toy], method: adapter_fusion, adapters: adapters, reduction: 2, learning_rate: 1e-3, warmup_updates: 10, epochs: 2}
+  scores:
+    evaluate: {of: fusion, split: test}
+)");
+  INFO(ended.error);
+  REQUIRE(ended.status == 0);
+  CHECK(accuracy(experiment, "scores.toy") > 95);
+}
