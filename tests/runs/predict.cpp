@@ -235,7 +235,7 @@ TEST_CASE("an adapter of DePT is no prompt that stands alone") {
                                                             {"prompt_encoder.lora_embedding_A", 16, 2},
                                                             {"prompt_encoder.lora_embedding_B", 2, 64}})));
   const char* shared = std::getenv("ATP_SHARED");
-  const std::string real = std::string(shared ? shared : atp::test::in_source_tree("/../shared")) +
+  const std::string real = std::string(shared ? shared : tests::in_source_tree("/../shared")) +
                            "/fixtures/dept_adapters/sst2/adapter_model.bin";
   if (fs::exists(real))
     refused(fs::canonical(real).string());
