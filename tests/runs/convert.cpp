@@ -19,12 +19,12 @@ steps:
     train: {task: toy, method: attempt, source_prompts: [source, {file: source.npy}]}
 )";
 
-Ended atp(const Experiment& experiment, const Words& words) {
+Ended run_atp(const Experiment& experiment, const Words& words) {
   return run(program("atp"), words, {.folder = experiment.path});
 }
 
 void succeeds(const Experiment& experiment, const Words& words) {
-  const Ended ended = atp(experiment, words);
+  const Ended ended = run_atp(experiment, words);
   INFO(ended.error);
   REQUIRE(ended.status == 0);
 }
@@ -69,7 +69,7 @@ TEST_CASE("what goes out to other programs' files and comes back predicts the sa
           read(experiment / ("out/toy/" + step + "/checkpoint/tensors.safetensors")));
   }
 
-  const Ended said = atp(experiment, {"convert", "target.files", "--json"});
+  const Ended said = run_atp(experiment, {"convert", "target.files", "--json"});
   CHECK(said.status == 0);
   const auto summary = atp::parse_json(said.out, "summary");
   CHECK(summary.at("format").text() == "attempt");
@@ -124,7 +124,7 @@ TEST_CASE("a conversion that is not complete says what is missing, and leaves no
   const auto refused = [&](const Words& words, const std::string& expected) {
     Words all{"convert"};
     all.insert(all.end(), words.begin(), words.end());
-    const Ended ended = atp(experiment, all);
+    const Ended ended = run_atp(experiment, all);
     CHECK(ended.status == 2);
     CHECK_MESSAGE(contains(ended.error, expected), ended.error);
   };

@@ -87,7 +87,7 @@ class Jobs {
 
   std::vector<atp::TrainJob>& all() { return jobs_; }
   const atp::Tokenizer& tokenizer() const { return *tokenizer_; }
-  atp::Model model(const atp::TrainJob& job) { return builder_.fresh(job.model); }
+  atp::Model model(const atp::TrainJob& job) { return builder_.fresh(job.model, job.train); }
 
  private:
   atp::LibTorch libtorch_;
