@@ -48,7 +48,7 @@ Block tokenise_rows(const Split& split, std::size_t first, std::size_t last, Wor
 // Rows are independent: blocks of them are tokenised side by side and written in their order.
 CacheCounts write_rows(CacheWriter& writer, const Split& split, const Tokenizer& tokenizer,
                        const TokenLengths& lengths) {
-  constexpr std::size_t rows_of_block = 512;
+  constexpr std::size_t rows_of_block = 128;
   const std::size_t threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16);
   std::vector<WordTable> words(threads, WordTable(tokenizer));
   std::vector<std::uint64_t> ends{0};
