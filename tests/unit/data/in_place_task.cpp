@@ -88,5 +88,6 @@ TEST_CASE("a task made in a recipe: what is wrong with it") {
   const TaskData missing(make("{question}", "none.jsonl"), {.root = "/nowhere"});
   const auto text = test::message<DataError>([&] { missing.split("train"); });
   CHECK(has(text, folder.path("none.jsonl")));
-  CHECK(has(text, "/nowhere/none.jsonl"));
+  CHECK(has(text, "Looked below /nowhere for\n  train: "));
+  CHECK(has(text, "/none.jsonl, none.jsonl\n"));
 }

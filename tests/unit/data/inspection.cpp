@@ -61,7 +61,8 @@ TEST_CASE("atp tasks --json") {
 TEST_CASE("atp tasks: columns stand apart, however long the lists in them; of many labels there are a few") {
   std::vector<OfferedTask> tasks;
   for (const std::string name : {"stsb", "multirc", "xsum", "rte"})
-    tasks.push_back({test::plugins().make<TextTask>(name, Params()), "plugin"});
+    tasks.push_back(
+        {test::plugins().make<TextTask>(name, test::defaults(test::plugins().find("task", name)->options)), "plugin"});
   std::ostringstream out;
   list_tasks(tasks, "", false, out);
   CHECK(has(out.str(), "stsb     GLUE        pearson, spearman                26 labels: 0.0, 0.2, … 5.0\n"));
