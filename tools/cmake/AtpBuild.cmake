@@ -22,7 +22,13 @@ if(ATP_CCACHE)
 endif()
 find_program(ATP_MOLD mold)
 if(ATP_MOLD)
-  add_link_options(-fuse-ld=mold)
+  execute_process(COMMAND "${ATP_MOLD}" --version OUTPUT_VARIABLE mold_version)
+  string(REGEX MATCH "[0-9]+[0-9.]*" mold_version "${mold_version}")
+  # 1.10.1 keeps unwind entries of functions that it merged with another copy: an exception that passes their place ends
+  # the program (std::terminate), seen in libatp_sdk.
+  if(mold_version VERSION_GREATER_EQUAL 2.0)
+    add_link_options(-fuse-ld=mold)
+  endif()
 endif()
 
 add_library(atp_warnings INTERFACE)
