@@ -134,6 +134,7 @@ TEST_CASE("a conversion that is not complete says what is missing, and leaves no
   refused({"out/recipe/source", "taste", "--to", "peft"}, "this folder is there, and holds something");
   refused({"out/recipe/source", "no/where.npy"}, "there is no folder");
   succeeds(experiment, {"convert", "out/recipe/source", "prompt.npy"});
+  refused({"out/recipe/source", "mine", "--checkpoint", "{random: tiny}"}, "is a result already");
   refused({"prompt.npy", "mine", "--to", "result"}, "say which with --checkpoint");
   refused({"prompt.npy", "mine", "--checkpoint", "{random: tiny}"}, "say it with --task");
   refused({"prompt.npy", "mine", "--checkpoint", "{random: tiny}", "--task", "tyo"}, "did you mean 'toy'?");

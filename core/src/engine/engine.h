@@ -169,8 +169,9 @@ struct AdapterSummary {
   std::string combiner;
   Value combiner_options;
   std::vector<std::string> tasks;
-  std::vector<std::string> sources;  // names of its source prompts
-  std::vector<TensorShape> tensors;  // by the names that results have
+  std::vector<std::string> sources;       // names of its source prompts
+  std::vector<std::string> source_files;  // where each lies in a file of its own
+  std::vector<TensorShape> tensors;       // by the names that results have
 };
 
 struct AdapterTarget {

@@ -76,8 +76,8 @@ at::Tensor only_prompt(const Adapter& adapter, const std::string& format) {
   }
   if (adapter.method == "attempt")
     refuse(adapter, format,
-           "each input has a mixture of its own, and the format one prompt for all. There is no mean of the mixtures "
-           "in a result that could be written in its place; --lossy does not invent one");
+           "each input has a mixture of its own, and the format one prompt for all; a result holds no mean of the "
+           "mixtures that could be written in its place");
   refuse(adapter, format, "it changes more than what stands before the input, and the format is one prompt");
 }
 

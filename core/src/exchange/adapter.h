@@ -19,6 +19,7 @@ struct Adapter {
   Value combiner_options = Value::map();           // the combiner's, as far as the file fixes them
   std::vector<std::string> tasks = {};             // by their numbers; empty where the file does not say
   std::vector<std::string> sources = {};           // names of the source prompts, in their order
+  std::vector<std::string> source_files = {};      // that they were read from, where each has one of its own
   std::map<std::string, at::Tensor> tensors = {};  // on the CPU
   Value backbone = {};          // what the weights are that it was trained on; null: the file does not say
   std::string base_model = {};  // their name among people: "t5-base"; "" where it is not known

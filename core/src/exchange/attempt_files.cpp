@@ -93,6 +93,7 @@ void read_sources(const std::string& folder, Adapter& adapter) {
   std::vector<std::pair<std::string, at::Tensor>> prompts;
   for (const auto& [number, file] : source_files(folder + "/source_prompts")) {
     adapter.sources.push_back(file.first);
+    adapter.source_files.push_back(file.second);
     prompts.emplace_back(file.second, matrix_in(file.second));
   }
   if (prompts.empty())

@@ -26,6 +26,7 @@ AdapterSummary summary_of(const AdapterFile& file, const Adapter& adapter) {
                          .combiner_options = adapter.combiner_options,
                          .tasks = adapter.tasks,
                          .sources = adapter.sources,
+                         .source_files = adapter.source_files,
                          .tensors = {}};
   for (const auto& [name, tensor] : adapter.tensors) summary.tensors.push_back({name, tensor.sizes().vec()});
   return summary;

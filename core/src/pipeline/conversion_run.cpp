@@ -126,11 +126,11 @@ Value recipe_of(const ConversionRequest& request, const AdapterSummary& summary,
   if (!summary.combiner.empty())
     train.set("combiner",
               named(summary.combiner, summary.combiner_options, options_of(catalogue, "combiner", summary.combiner)));
-  if (!summary.sources.empty()) {
+  if (!summary.source_files.empty()) {
     Value& sources = train.set("source_prompts", Value::list());
-    for (std::size_t i = 0; i < summary.sources.size(); ++i) {
+    for (const auto& path : summary.source_files) {
       Value file = Value::map();
-      file.set("file", fs::absolute(request.from).string());
+      file.set("file", fs::absolute(path).string());
       sources.push_back(file);
     }
   }
@@ -138,6 +138,7 @@ Value recipe_of(const ConversionRequest& request, const AdapterSummary& summary,
   verb.set("train", train);
   steps.set("adapter", verb);
   Value& backbone = recipe.set("backbone", Value::map());
+  backbone.set("name", "t5");  // which all these formats are of
   backbone.set("checkpoint", parse_yaml(request.checkpoint, "--checkpoint"));
   if (!request.tokenizer.empty()) backbone.set("tokenizer", fs::absolute(request.tokenizer).string());
   if (request.source_length) recipe.set("data", Value::map()).set("source_length", *request.source_length);
@@ -175,6 +176,9 @@ void make_result(const ConversionRequest& request, const AdapterFile& from, cons
     throw RecipeError(
         "atp convert: a result is of a backbone; say which with --checkpoint (a folder, or a name below "
         "--models)");
+  if (summary.format == "result")
+    throw RecipeError("atp convert: " + request.from +
+                      " is a result already; it can be scored and predicted with as it is");
   const auto tasks = request.task.empty() ? summary.tasks : std::vector<std::string>{request.task};
   if (tasks.empty())
     throw RecipeError("atp convert: a result is of a task, and " + request.from +
