@@ -99,13 +99,14 @@ struct FirstValue {
   bool is_prompt = false;
 };
 
-// nullptr: it is drawn.
+// nullptr: it is drawn. Of a method with an attention, start_from gives the prompt alone, even where it trains none.
 FirstValue first_value(const ModelJob& job, const Parameter& parameter, bool method_has_prompt) {
   if (parameter.group == "attention" && !files_of(job, "attention_from").empty())
     return {"attention_from", &attention_file(job, parameter)};
   const auto& start = files_of(job, "start_from");
-  if (start.empty() || (method_has_prompt && parameter.name != "prompt")) return {};
-  return {"start_from", &start.front(), method_has_prompt};
+  const bool gives_prompt = method_has_prompt || job.method.options.options().find("attention_from");
+  if (start.empty() || (gives_prompt && parameter.name != "prompt")) return {};
+  return {"start_from", &start.front(), gives_prompt};
 }
 
 void check_prompt(const ResultFile& from, const Parameter& parameter) {
