@@ -26,7 +26,8 @@ class Adapter final : public atp::Method {
  public:
   static atp::Options options() {
     return {atp::integer("reduction", 32).at_least(1).help("the bottleneck is this many times narrower than d"),
-            atp::number("learning_rate", 3e-4).at_least(0).help("highest rate of the schedule")};
+            atp::number("learning_rate", 3e-4).at_least(0).help("highest rate of the schedule"),
+            atp::start_from_option()};
   }
 
   static atp::Options options_of_drop() {

@@ -33,6 +33,7 @@ ATP_PLUGIN(registry) {
   registry.add<atp::Method>(
       {.name = "bitfit",
        .summary = "a bias after every linear map and layer norm (Ben Zaken et al. 2022)",
-       .options = {atp::number("learning_rate", 3e-4).at_least(0).help("highest rate of the schedule")},
+       .options = {atp::number("learning_rate", 3e-4).at_least(0).help("highest rate of the schedule"),
+                   atp::start_from_option()},
        .make = std::make_shared<BitFit, const atp::MethodContext&, const atp::Params&>});
 }

@@ -54,6 +54,7 @@ ATP_PLUGIN(registry) {
   registry.add<atp::Method>(
       {.name = "ia3",
        .summary = "learned scalings of keys, values and hidden states (Liu et al. 2022)",
-       .options = {atp::number("learning_rate", 3e-3).at_least(0).help("highest rate of the schedule")},
+       .options = {atp::number("learning_rate", 3e-3).at_least(0).help("highest rate of the schedule"),
+                   atp::start_from_option()},
        .make = std::make_shared<Ia3, const atp::MethodContext&, const atp::Params&>});
 }

@@ -41,7 +41,8 @@ class Lora final : public atp::Method {
     return {atp::integer("rank", 8).at_least(1).help("r, of the update"),
             atp::number("alpha", 8.0).positive().help("the update is scaled by alpha / r"),
             atp::list("targets", atp::Value::List{"q", "v"}).help("linear maps, by the last part of their names"),
-            atp::number("learning_rate", 1e-3).at_least(0).help("highest rate of the schedule")};
+            atp::number("learning_rate", 1e-3).at_least(0).help("highest rate of the schedule"),
+            atp::start_from_option()};
   }
 
   Lora(const atp::MethodContext& context, const atp::Params& params)

@@ -19,7 +19,7 @@ class PrefixTuning final : public atp::Method {
         atp::text("initial", "normal")
             .one_of({"normal", "zeros"})
             .help("what the prefix starts from: a standard normal distribution, or zeros"),
-        atp::number("learning_rate", 1e-2).at_least(0).help("highest rate of the schedule")};
+        atp::number("learning_rate", 1e-2).at_least(0).help("highest rate of the schedule"), atp::start_from_option()};
   }
 
   PrefixTuning(const atp::MethodContext& context, const atp::Params& params) {
