@@ -414,6 +414,49 @@ TEST_CASE("steps share one frozen backbone, which no training changes; fine-tuni
   CHECK(evaluate(scored_again) == before);
 }
 
+TEST_CASE("merged into weights, what was learned scores the same, and the backbone that others share keeps its bytes") {
+  const auto engine = make_engine();
+  auto model = model_job();
+  model.backbone.backbone = {"t5", checked("backbone", "t5")};
+  model.backbone.folder = tests::in_source_tree("/tests/goldens/training/checkpoint");
+  for (const auto* method : {"lora", "ia3"}) {
+    CAPTURE(method);
+    model.method = {method, checked("method", method)};
+    const Folder folder, apart, merged, again;
+    auto job = train_job(folder, model);
+    job.settings.learning_rate = 0.05;
+    REQUIRE(engine->train(job, {}).finished);
+    const auto evaluate = [&](const Folder& into, bool merge) {
+      return engine
+          ->evaluate({.model = model,
+                      .result = result_in(folder),
+                      .splits = job.validation,
+                      .batch_size = 4,
+                      .merge = merge,
+                      .folder = into.path()},
+                     {})
+          .scores;
+    };
+    const auto scores = evaluate(apart, false);
+    CHECK(evaluate(merged, true) == scores);
+    const auto expected = lines_of(apart / "predictions.jsonl"), found = lines_of(merged / "predictions.jsonl");
+    REQUIRE(found.size() == expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      CHECK(found[i].at("prediction") == expected[i].at("prediction"));
+      CHECK(found[i].at("loss").number() == doctest::Approx(expected[i].at("loss").number()).epsilon(1e-5));
+    }
+    CHECK(evaluate(again, false) == scores);
+    CHECK(contents(again / "predictions.jsonl") == contents(apart / "predictions.jsonl"));
+  }
+  const Folder folder;
+  const auto job = train_job(folder, model_job());
+  REQUIRE(engine->train(job, {}).finished);
+  const atp::EvaluateJob prompts{
+      .model = job.model, .result = result_in(folder), .splits = job.validation, .merge = true, .folder = {}};
+  CHECK(contains(message_of([&] { engine->evaluate(prompts, {}); }),
+                 "'merge': what method 'prompt_tuning' adds fits into no weight; leave 'merge' out"));
+}
+
 TEST_CASE("counts come from shapes alone") {
   const auto engine = make_engine();
   auto model = model_job("attempt", {"one", "two"});

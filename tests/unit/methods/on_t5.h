@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/zeros.h>
 
 #include "tests/unit/train/experiment.h"
@@ -18,7 +19,8 @@ struct OnT5 {
 inline const atp::Registry& t5_methods() {
   static const atp::Registry registry = [] {
     atp::Registry made;
-    for (const auto* method : {"adapter_fusion", "dept", "hyperdecoder", "hyperformer", "mpt", "spot"})
+    for (const auto* method : {"adapter", "adapter_fusion", "bitfit", "dept", "hyperdecoder", "hyperformer", "ia3",
+                               "lora", "mpt", "prefix_tuning", "prompt_tuning", "spot"})
       load_plugin(made, "method", method);
     load_plugin(made, "backbone", "t5");
     return made;
@@ -42,7 +44,7 @@ inline std::shared_ptr<atp::Backbone> t5(at::ScalarType precision = at::kDouble)
 inline std::shared_ptr<atp::Backbone> t5_outline(const std::string& shape) {
   atp::BackboneRequest request{.checkpoint = {}, .device = at::kMeta};
   request.checkpoint.random_shape = shape;
-  request.checkpoint.vocabulary = 32100;
+  request.checkpoint.vocabulary = 32128;  // of the published checkpoints' embeddings
   return t5_methods().make<atp::Backbone>("t5", request, t5_options("backbone", "t5"));
 }
 

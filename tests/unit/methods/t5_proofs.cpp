@@ -4,8 +4,10 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "tests/unit/methods/on_t5.h"
+#include "train/trainer.h"
 
 // What must hold for every method that reaches into the layers, or needs a backbone that has some.
 
@@ -19,6 +21,12 @@ const std::vector<OnT5>& methods_on_t5() {
       {"hyperformer", options({{"reduction", 4}, {"task_width", 3}, {"hidden", 5}, {"projected_width", 4}})},
       {"hyperformer_plus_plus", options({{"reduction", 4}, {"task_width", 3}, {"hidden", 5}, {"projected_width", 4}})},
       {"mpt", options({{"prompt_length", 3}, {"rank", 2}})},
+      {"bitfit"},
+      {"adapter", options({{"reduction", 4}})},
+      {"adapter_drop", options({{"reduction", 4}, {"dropped_layers", 0}})},
+      {"lora", options({{"rank", 3}})},
+      {"ia3"},
+      {"prefix_tuning", options({{"prefix_length", 3}})},
       {"adapter_fusion", options({{"adapters", "adapters"}, {"reduction", 4}}), {"one"}, {{"adapters", 2}}},
   };
   return all;
@@ -73,6 +81,41 @@ TEST_CASE("T5: padding and company change nothing") {
       CHECK(at::allclose(losses, losses_on_t5(model, padded), tolerance, 0));
       CHECK(at::allclose(losses[1], losses_on_t5(model, mixed_batch({{1, 3}}))[0], tolerance, 0));
       CHECK(at::allclose(losses[2], losses_on_t5(model, mixed_batch({{1, 0}, {0, 2}}))[1], tolerance, 0));
+    }
+  }
+}
+
+TEST_CASE("T5: the backbone keeps its bytes, all that is trained moves, and a saved training goes on bit for bit") {
+  const std::vector<atp::SplitData> splits = {made_split("one", 0, 9), made_split("two", 1, 7)};
+  const atp::TrainSettings settings{
+      .learning_rate = 1e-2, .weight_decay = 1e-2, .batch_size = 6, .accumulation = 2, .updates = 6};
+  for (const auto& what : methods_on_t5()) {
+    CAPTURE(what.method);
+    auto straight = model_on_t5(what, at::kFloat), before = model_on_t5(what, at::kFloat),
+         after = model_on_t5(what, at::kFloat);
+    straight.dropout = before.dropout = after.dropout = 0.25;
+    const auto untouched = t5(at::kFloat);
+    std::map<std::string, at::Tensor> start;
+    for (const auto* parameter : std::as_const(*straight.method).parameters())
+      start[parameter->name] = parameter->value.detach().clone();
+
+    atp::Trainer whole(straight, splits, settings, 11), first(before, splits, settings, 11),
+        second(after, splits, settings, 11);
+    while (!whole.finished()) whole.step();
+    for (int i = 0; i < 3; ++i) first.step();
+    second.restore(first.save(), first.done());
+    while (!second.finished()) second.step();
+    const auto resumed = after.method->save();
+    for (const auto* parameter : std::as_const(*straight.method).parameters()) {
+      CAPTURE(parameter->name);
+      CHECK(parameter->value.equal(resumed.at(parameter->name)));
+      CHECK_FALSE(parameter->value.equal(start.at(parameter->name)));
+    }
+    for (std::size_t i = 0; i < untouched->weights().size(); ++i) {
+      const auto& [name, weight] = straight.backbone->weights()[i];
+      CAPTURE(name);
+      CHECK(weight.equal(untouched->weights()[i].second));
+      CHECK_FALSE(weight.grad().defined());
     }
   }
 }

@@ -91,7 +91,8 @@ inline const atp::Registry& all_plugins() {
   static const atp::Registry registry = [] {
     atp::Registry made;
     made.add<atp::Backbone>(small_backbone());
-    for (const auto* method : {"prompt_tuning", "fine_tuning", "attempt"}) load_plugin(made, "method", method);
+    for (const auto* method : {"prompt_tuning", "fine_tuning", "attempt", "lora", "ia3"})
+      load_plugin(made, "method", method);
     for (const auto& combiner : libraries_of("combiner")) load_plugin(made, "combiner", combiner);
     load_plugin(made, "backbone", "t5");
     return made;
