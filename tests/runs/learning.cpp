@@ -27,3 +27,38 @@ steps:
   const auto result = atp::parse_json(read(experiment / "out/toy/scores.toy/result.json"), "result.json");
   CHECK(result.at("scores").at("accuracy").number() > 95.0);
 }
+
+// What can be learned around random weights: the backbone is frozen and has never seen a word.
+TEST_CASE("methods at sites learn the toy task on a frozen tiny T5 of random weights") {
+  struct Learner {
+    std::string step;
+    double accuracy;  // more than this
+  };
+  const Experiment experiment;
+  for (const auto& learner :
+       {Learner{"method: adapter, reduction: 2, learning_rate: 3e-3, epochs: 3", 95},
+        Learner{"method: adapter_drop, dropped_layers: 1, reduction: 2, learning_rate: 3e-3, epochs: 3", 85},
+        Learner{"method: bitfit, learning_rate: 3e-2, epochs: 6", 85},
+        Learner{"method: lora, targets: [q, k, v, o, wi, wo], learning_rate: 5e-3, epochs: 4", 95},
+        Learner{"method: ia3, learning_rate: 3e-2, epochs: 3", 90},
+        Learner{"method: prefix_tuning, pairs: own, learning_rate: 0.3, epochs: 3", 85}}) {
+    CAPTURE(learner.step);
+    const auto recipe = experiment.write("toy.yaml", R"(
+seed: 1
+backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
+data: {source_length: 64}
+steps:
+  learned:
+    train: {each: [toy], warmup_updates: 10, )" + learner.step +
+                                                         R"(}
+  scores:
+    evaluate: {of: learned, split: test}
+)");
+    const Ended ended =
+        run(program("atp-run"), {recipe, "--out", experiment / "out", "--threads", "1", "--device", "cpu"});
+    INFO(ended.error);
+    REQUIRE(ended.status == 0);
+    const auto result = atp::parse_json(read(experiment / "out/toy/scores.toy/result.json"), "result.json");
+    CHECK(result.at("scores").at("accuracy").number() > learner.accuracy);
+  }
+}
