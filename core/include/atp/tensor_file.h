@@ -12,7 +12,8 @@
 #include "atp/export.h"
 
 // Files of tensors: safetensors, what torch.save writes (.bin, .pt), and numpy's .npy, told apart by their first bytes;
-// each can be written, too. Part of the installed SDK (component core), as backbones outside the tree read checkpoints too.
+// each can be written, too. Part of the installed SDK (component core), as backbones outside the tree read checkpoints
+// too.
 namespace atp {
 
 ATP_EXPORT std::string shape_text(at::IntArrayRef shape);  // as messages have it: "[100, 768]"

@@ -378,7 +378,8 @@ TEST_CASE("source prompts are trained where the method is told to, and fit or ar
   model.method.options =
       checked("method", "attempt",
               options({{"prompt_length", 3}, {"source_prompts", "sources"}, {"train_source_prompts", true}}));
-  model.inputs["source_prompts"] = {result_in(sources, "sources.a"), {.name = "later", .file = "not there yet", .task = ""}};
+  model.inputs["source_prompts"] = {result_in(sources, "sources.a"),
+                                    {.name = "later", .file = "not there yet", .task = ""}};
   const auto count = engine->count(model);
   CHECK(count.parameters == 3 * 18 + 2 * 4 * 6 + 12);
   CHECK((count.groups == std::vector<std::string>{"prompt", "source_prompts", "attention"}));

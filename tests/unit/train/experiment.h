@@ -138,8 +138,8 @@ inline atp::Start first_values(const atp::Backbone& backbone, const Choices& cho
   for (std::int32_t id = 3; id < 12; ++id) start.frequent_pieces.push_back(id);
   for (std::int64_t j = 0; j < choices.sources; ++j)
     start.prompts["source_prompts"].emplace_back("source " + std::to_string(j),
-                                      at::empty({length, backbone.shape().width}, at::kDouble)
-                                          .normal_(0, 1, start.stream("source " + std::to_string(j))));
+                                                 at::empty({length, backbone.shape().width}, at::kDouble)
+                                                     .normal_(0, 1, start.stream("source " + std::to_string(j))));
   start.training_inputs = [&backbone](const auto& show) {
     const auto ids = at::arange(1, 9, at::kLong).view({2, 4});
     show({.values = backbone.embed(ids), .lengths = {{3, 4}, at::arange(3, 5, at::kLong)}, .weights = {}});
