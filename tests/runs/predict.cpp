@@ -227,7 +227,7 @@ TEST_CASE("an adapter of DePT is no prompt that stands alone") {
     const Ended ended = experiment.atp_run({"--dry-run"});
     CHECK(ended.status == 2);
     INFO(ended.error);
-    CHECK(contains(ended.error, "no prompt can be taken from " + file + ": it is an adapter of DePT"));
+    CHECK(contains(ended.error, "nothing can be taken from " + file + ": it is an adapter of DePT"));
     CHECK(contains(ended.error, "it holds prompt_embeddings, prompt_encoder.lora_embedding_A"));
     change(experiment, "source_prompts: [{file: \"" + file + "\"}]\n", "source_prompts: source\n");
   };
