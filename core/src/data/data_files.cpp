@@ -373,13 +373,6 @@ DataFiles find_files(const TextTask& task, const std::string& split, const std::
 
 namespace {
 
-std::string first_few(std::vector<std::string> names) {
-  constexpr std::size_t most = 5;
-  const std::size_t count = names.size();
-  if (count > most) names.resize(most);
-  return joined(names, ", ") + (count > most ? " and " + std::to_string(count - most) + " more" : "");
-}
-
 std::string looked(const TextTask& task, const std::string& root) {
   const auto folders = bases(task, root);
   return folders.empty() ? "Looked for" : "Looked below " + joined(folders, " and ") + " for";
@@ -395,14 +388,15 @@ std::string missing_files(const TextTask& task, const std::vector<DataFiles>& mi
     splits.push_back("'" + files.split + "'");
     std::vector<std::string> paths = files.tried;
     if (root.empty()) std::erase_if(paths, [](const std::string& path) { return !fs::path(path).is_absolute(); });
-    if (!paths.empty()) tried += "\n  " + files.split + ": " + first_few(paths);
+    if (!paths.empty()) tried += "\n  " + files.split + ": " + joined(paths, ", ");
     if (!root.empty()) archives.insert(files.archives.begin(), files.archives.end());
   }
   std::string text = "task '" + task.name + "': no data for its split" + (splits.size() > 1 ? "s " : " ") +
                      joined(splits, ", ") + ". ";
   text += tried.empty() ? "There is no data root to look below" : looked(task, root) + tried;
   if (!archives.empty())
-    text += "\nwith .gz or without, and in the archives " + first_few({archives.begin(), archives.end()}) + " (" +
+    text += "\nwith .gz or without, and in the archives " +
+            joined(std::vector<std::string>(archives.begin(), archives.end()), ", ") + " (" +
             joined(archive_endings(), ", ") + ")";
   if (!task.origin.empty()) text += "\n" + task.origin + (task.origin.ends_with('.') ? "" : ".");
   text += task.origin.empty() ? "\n" : " ";

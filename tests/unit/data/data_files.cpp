@@ -248,7 +248,7 @@ TEST_CASE("missing files: one message for all splits, with every place and form,
   CHECK(has(text, "\nReviews are offered by nobody (example.org). Put it below --data DIR"));
   const auto many = task(form, {hub("shop/r"), hub("shop/s")});
   CHECK(has(missing_files(many, {find_files(many, "train", folder.path())}, folder.path()),
-            "shop/r/train.json, shop/r/train.csv and 4 more\n"));
+            "shop/r/train.csv, shop/s/train-*.parquet, shop/s/train.jsonl, shop/s/train.json, shop/s/train.csv\n"));
   const auto rootless = missing_files(reviews, {find_files(reviews, "train", "")}, "");
   CHECK(has(rootless, "no data for its split 'train'. There is no data root to look below"));
 }
