@@ -98,9 +98,9 @@ steps:
   INFO(second.error);
   REQUIRE(second.status == 0);
   const auto after = experiment.exact_files();
-  for (const auto& [name, bytes] : before) {
-    CAPTURE(name);
-    CHECK(after.at(name) == bytes);
+  for (const auto& file : before) {
+    CAPTURE(file.first);
+    CHECK(after.at(file.first) == file.second);
   }
 
   CHECK(attention(experiment / "out/recipe/wider") == taken);

@@ -46,9 +46,9 @@ std::string peft_folder(const Folder& folder, const std::string& name, const std
 void check_equal(const std::string& path, const Tensors& expected) {
   const atp::TensorFile file(path);
   CHECK(file.entries().size() == expected.size());
-  for (const auto& [name, tensor] : expected) {
-    CAPTURE(name);
-    CHECK(file.tensor(name).equal(tensor));
+  for (const auto& one : expected) {
+    CAPTURE(one.first);
+    CHECK(file.tensor(one.first).equal(one.second));
   }
 }
 
@@ -104,8 +104,8 @@ TEST_CASE("a prompt goes to every format that has one, and comes back the same")
   const auto model = model_job("prompt_tuning", {"one"});
   train(result, model);
   const at::Tensor prompt = atp::TensorFile(tensors_of(result)).tensor("prompt");
-  for (const auto& [format, name] :
-       {std::pair("npy", "p.npy"), {"attempt", "p.pt"}, {"attempt", "p"}, {"peft", "peft"}}) {
+  for (const auto& one : {std::pair("npy", "p.npy"), {"attempt", "p.pt"}, {"attempt", "p"}, {"peft", "peft"}}) {
+    const std::string format = one.first, name = one.second;
     CAPTURE(name);
     const Folder adopted;
     convert(result.path(), files / name, format);

@@ -38,8 +38,8 @@ TEST_CASE("AdapterFusion: an attention of the sublayer's output over what each a
       std::vector<at::Tensor> adapted;
       std::vector<double> weights;
       double sum = 0;
-      for (const auto& [name, tensors] : adapters) {
-        const auto of = [&](const std::string& what) { return tensors.at(site + ".adapter." + what)[0]; };
+      for (const auto& adapter : adapters) {
+        const auto of = [&](const std::string& what) { return adapter.tensors.at(site + ".adapter." + what)[0]; };
         adapted.push_back(y + at::mv(of("up.weight"), gelu_new(at::mv(of("down.weight"), y) + of("down.bias"))) +
                           of("up.bias"));
         const auto asked = at::mv(saved.at(site + ".fusion.query").t(), y);

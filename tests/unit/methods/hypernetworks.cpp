@@ -187,14 +187,13 @@ TEST_CASE("trained parameters of the hypernetworks, from shapes alone (METHODS.m
     const char* name;
     std::int64_t plus_plus, hyperformer, hyperdecoder;
   };
-  for (const auto& [name, plus_plus, one_each, decoders] :
-       {Size{"small", 2415776, 28013632, 8992124}, Size{"base", 5211056, 122343744, 14078008},
-        Size{"large", 9118144, 428455616, 20353200}, Size{"3b", 9118144, 428455616, 20353200}}) {
-    CAPTURE(name);
-    const auto backbone = t5_outline(name);
-    CHECK(count_of_trained({"hyperformer_plus_plus", {}, eight}, backbone) == plus_plus);
-    CHECK(count_of_trained({"hyperformer", {}, eight}, backbone) == one_each);
-    CHECK(count_of_trained({"hyperdecoder", {}, eight}, backbone) == decoders);
+  for (const auto& size : {Size{"small", 2415776, 28013632, 8992124}, Size{"base", 5211056, 122343744, 14078008},
+                           Size{"large", 9118144, 428455616, 20353200}, Size{"3b", 9118144, 428455616, 20353200}}) {
+    CAPTURE(size.name);
+    const auto backbone = t5_outline(size.name);
+    CHECK(count_of_trained({"hyperformer_plus_plus", {}, eight}, backbone) == size.plus_plus);
+    CHECK(count_of_trained({"hyperformer", {}, eight}, backbone) == size.hyperformer);
+    CHECK(count_of_trained({"hyperdecoder", {}, eight}, backbone) == size.hyperdecoder);
   }
 }
 

@@ -283,19 +283,19 @@ TEST_CASE("trained parameters, from shapes alone (METHODS.md)") {
     CHECK(count(published) == size.attempt + 100 * backbone->shape().width);  // two of them in place of the target
     published.method_options = options({{"target_prompt", "none"}});
     const auto d = backbone->shape().width;
-    for (const auto& [combiner, parameters] : std::map<std::string, std::int64_t>{{"attempt", 2 * 100 * d + 2 * d},
-                                                                                  {"token_level", 2 * 100 * d + 2 * d},
-                                                                                  {"linear", d * d + 2 * d},
-                                                                                  {"dot", 0},
-                                                                                  {"smop", 2 * d},
-                                                                                  {"no_attention", 0}}) {
-      CAPTURE(combiner);
+    for (const auto& one : std::map<std::string, std::int64_t>{{"attempt", 2 * 100 * d + 2 * d},
+                                                               {"token_level", 2 * 100 * d + 2 * d},
+                                                               {"linear", d * d + 2 * d},
+                                                               {"dot", 0},
+                                                               {"smop", 2 * d},
+                                                               {"no_attention", 0}}) {
+      CAPTURE(one.first);
       auto other = published;
-      other.combiner = combiner;
-      CHECK(count(other) == parameters);
+      other.combiner = one.first;
+      CHECK(count(other) == one.second);
       other.combiner_options = options({{"temperature", "learned"}});
-      const bool has_temperature = all_plugins().find("combiner", combiner)->options.find("temperature");
-      CHECK(count(other) == parameters + has_temperature);
+      const bool has_temperature = all_plugins().find("combiner", one.first)->options.find("temperature");
+      CHECK(count(other) == one.second + has_temperature);
     }
   }
 }

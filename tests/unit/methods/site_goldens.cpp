@@ -48,7 +48,8 @@ std::vector<std::pair<std::string, atp::Value>> methods_of_goldens() {
 TEST_CASE("losses, gradients and greedy ids against PEFT and transformers") {
   const atp::TensorFile file(goldens + "/golden.safetensors");
   const auto batch = batch_of(file);
-  for (const auto& [name, method_options] : methods_of_goldens()) {
+  for (const auto& [method, method_options] : methods_of_goldens()) {
+    const auto name = method;
     CAPTURE(name);
     atp::BackboneRequest request{.checkpoint = {}, .precision = at::kDouble};
     request.checkpoint.folder = goldens + "/checkpoint";

@@ -112,8 +112,8 @@ TEST_CASE("T5: the backbone keeps its bytes, all that is trained moves, and a sa
       CHECK_FALSE(parameter->value.equal(start.at(parameter->name)));
     }
     for (std::size_t i = 0; i < untouched->weights().size(); ++i) {
-      const auto& [name, weight] = straight.backbone->weights()[i];
-      CAPTURE(name);
+      const auto& weight = straight.backbone->weights()[i].second;
+      CAPTURE(straight.backbone->weights()[i].first);
       CHECK(weight.equal(untouched->weights()[i].second));
       CHECK_FALSE(weight.grad().defined());
     }

@@ -127,10 +127,11 @@ TEST_CASE(
   for (std::int64_t epoch = 0; epoch < 23; ++epoch)  // 23 · 16 = 16 times the first task's rows
     for (const auto& example : examples_of(epoch_of(batches, epoch))) ++seen[example];
   for (const auto& [example, times] : seen) {
-    CAPTURE(example.first);
-    CAPTURE(example.second);
-    if (example.first == 0) CHECK(times == 16);
-    if (example.first == 1) CHECK((times == 43 || times == 44));  // 23 · 15 / 8 = 43.1
+    const auto split = example.first, row = example.second;
+    CAPTURE(split);
+    CAPTURE(row);
+    if (split == 0) CHECK(times == 16);
+    if (split == 1) CHECK((times == 43 || times == 44));  // 23 · 15 / 8 = 43.1
   }
   CHECK(again.update(5, 3) == batches.update(5, 3));
   CHECK_THROWS_AS(atp::Batches(mixture(), "shuffled", 4, 7, {.by = "often"}), atp::RecipeError);
