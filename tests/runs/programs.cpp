@@ -215,8 +215,8 @@ atp::Value Experiment::plan(const Words& arguments, const std::string& out) cons
 
 std::map<std::string, std::string> Experiment::states(const Words& arguments, const std::string& out) const {
   std::map<std::string, std::string> states;
-  for (const auto& step : plan(arguments, out).at("steps").items())
-    states[step.at("title").text()] = step.at("state").text();
+  const auto planned = plan(arguments, out);
+  for (const auto& step : planned.at("steps").items()) states[step.at("title").text()] = step.at("state").text();
   return states;
 }
 

@@ -85,8 +85,9 @@ Contents contents_of(const TensorFile& file) {
   for (const auto& entry : file.entries()) contents.tensors.push_back({entry.name, entry.shape});
   const auto tasks = file.metadata().find("tasks");
   contents.has_tasks = tasks != file.metadata().end();
-  if (contents.has_tasks)
-    for (const auto& task : parse_json(tasks->second, file.path()).items()) contents.tasks.push_back(task.text());
+  if (!contents.has_tasks) return contents;
+  const Value names = parse_json(tasks->second, file.path());
+  for (const auto& name : names.items()) contents.tasks.push_back(name.text());
   return contents;
 }
 

@@ -134,8 +134,8 @@ void read_metadata(const TensorFile& file, Adapter& adapter) {
   const auto said = metadata.find("tasks");
   if (said == metadata.end()) return;
   adapter.tasks.clear();
-  for (const auto& task : parse_json(said->second, file.path() + " (tasks)").items())
-    adapter.tasks.push_back(task.text());
+  const Value tasks = parse_json(said->second, file.path() + " (tasks)");
+  for (const auto& task : tasks.items()) adapter.tasks.push_back(task.text());
 }
 
 }  // namespace atp
