@@ -6,6 +6,7 @@
 #include "atp/error.h"
 #include "atp/tensor_file.h"
 #include "atp/value.h"
+#include "exchange/adapter.h"
 #include "io/durable_file.h"
 
 namespace atp {
@@ -83,11 +84,9 @@ struct Contents {
 Contents contents_of(const TensorFile& file) {
   Contents contents;
   for (const auto& entry : file.entries()) contents.tensors.push_back({entry.name, entry.shape});
-  const auto tasks = file.metadata().find("tasks");
-  contents.has_tasks = tasks != file.metadata().end();
-  if (!contents.has_tasks) return contents;
-  const Value names = parse_json(tasks->second, file.path());
-  for (const auto& name : names.items()) contents.tasks.push_back(name.text());
+  const auto tasks = tasks_in(file);
+  contents.has_tasks = tasks.has_value();
+  contents.tasks = tasks.value_or(std::vector<std::string>());
   return contents;
 }
 

@@ -127,15 +127,20 @@ std::map<std::string, std::string> metadata_of(const Adapter& adapter) {
   return metadata;
 }
 
+std::optional<std::vector<std::string>> tasks_in(const TensorFile& file) {
+  const auto said = file.metadata().find("tasks");
+  if (said == file.metadata().end()) return {};
+  const Value names = parse_json(said->second, file.path() + " (tasks)");
+  std::vector<std::string> tasks;
+  for (const auto& name : names.items()) tasks.push_back(name.text());
+  return tasks;
+}
+
 void read_metadata(const TensorFile& file, Adapter& adapter) {
   const auto& metadata = file.metadata();
   if (const auto said = metadata.find("backbone"); said != metadata.end())
     adapter.backbone = parse_json(said->second, file.path() + " (backbone)");
-  const auto said = metadata.find("tasks");
-  if (said == metadata.end()) return;
-  adapter.tasks.clear();
-  const Value tasks = parse_json(said->second, file.path() + " (tasks)");
-  for (const auto& task : tasks.items()) adapter.tasks.push_back(task.text());
+  if (auto tasks = tasks_in(file)) adapter.tasks = std::move(*tasks);
 }
 
 }  // namespace atp

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,5 +48,6 @@ void refuse_others(const TensorFile& file, const std::map<std::string, std::stri
 // What files written by atp say beside their tensors, in safetensors' metadata.
 std::map<std::string, std::string> metadata_of(const Adapter& adapter);
 void read_metadata(const TensorFile& file, Adapter& adapter);
+std::optional<std::vector<std::string>> tasks_in(const TensorFile& file);  // nothing where it names none
 
 }  // namespace atp

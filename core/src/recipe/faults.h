@@ -10,11 +10,7 @@
 // they can reproduce; the recipe says at its top which it wants, and each gets those of them that it knows.
 namespace atp {
 
-struct ReleasedFault {
-  const char* name;
-  const char* what;
-};
-const std::vector<ReleasedFault>& released_faults();
+const std::vector<std::string>& released_faults();  // what each is, docs/recipes.md says
 
 // The names that a recipe's `compat` stands for, as a list: all of them, or those that it lists. A name that is none is
 // a problem.
