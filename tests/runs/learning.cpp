@@ -8,11 +8,7 @@ using namespace runs;
 // metric. Chance is 50; what is wrong anywhere keeps it from 95.
 TEST_CASE("fine-tuning a tiny T5 from random weights learns the toy task") {
   const Experiment experiment;
-  const auto recipe = experiment.write("toy.yaml", R"(
-seed: 1
-backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
-data: {source_length: 64}
-steps:
+  const Ended ended = run_toy(experiment, R"(
   whole:
     train: {each: [toy], method: fine_tuning, learning_rate: 1e-3, warmup_updates: 10, epochs: 2}
   scores:
@@ -20,12 +16,9 @@ steps:
   table:
     report: {of: scores, columns: task}
 )");
-  const Ended ended =
-      run(program("atp-run"), {recipe, "--out", experiment / "out", "--threads", "1", "--device", "cpu"});
   INFO(ended.error);
   REQUIRE(ended.status == 0);
-  const auto result = atp::parse_json(read(experiment / "out/toy/scores.toy/result.json"), "result.json");
-  CHECK(result.at("scores").at("accuracy").number() > 95.0);
+  CHECK(toy_accuracy(experiment, "scores.toy") > 95.0);
 }
 
 // What can be learned around random weights: the backbone is frozen and has never seen a word.
@@ -43,22 +36,16 @@ TEST_CASE("methods at sites learn the toy task on a frozen tiny T5 of random wei
         Learner{"method: ia3, learning_rate: 3e-2, epochs: 3", 90},
         Learner{"method: prefix_tuning, pairs: own, learning_rate: 0.3, epochs: 3", 85}}) {
     CAPTURE(learner.step);
-    const auto recipe = experiment.write("toy.yaml", R"(
-seed: 1
-backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
-data: {source_length: 64}
-steps:
+    const Ended ended = run_toy(experiment, R"(
   learned:
-    train: {each: [toy], warmup_updates: 10, )" + learner.step +
-                                                         R"(}
+    train: {each: [toy], warmup_updates: 10, )" +
+                                                learner.step +
+                                                R"(}
   scores:
     evaluate: {of: learned, split: test}
 )");
-    const Ended ended =
-        run(program("atp-run"), {recipe, "--out", experiment / "out", "--threads", "1", "--device", "cpu"});
     INFO(ended.error);
     REQUIRE(ended.status == 0);
-    const auto result = atp::parse_json(read(experiment / "out/toy/scores.toy/result.json"), "result.json");
-    CHECK(result.at("scores").at("accuracy").number() > learner.accuracy);
+    CHECK(toy_accuracy(experiment, "scores.toy") > learner.accuracy);
   }
 }

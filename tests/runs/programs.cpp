@@ -232,6 +232,20 @@ std::map<std::string, std::string> Experiment::exact_files(const std::string& ou
   return files;
 }
 
+Ended run_toy(const Experiment& experiment, const std::string& steps) {
+  const auto recipe = experiment.write("toy.yaml", R"(
+seed: 1
+backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
+data: {source_length: 64}
+steps:)" + steps);
+  return run(program("atp-run"), {recipe, "--out", experiment / "out", "--threads", "1", "--device", "cpu"});
+}
+
+double toy_accuracy(const Experiment& experiment, const std::string& step) {
+  const auto result = atp::parse_json(read(experiment / "out/toy/" + step + "/result.json"), "result.json");
+  return result.at("scores").at("accuracy").number();
+}
+
 std::string differences(const std::map<std::string, std::string>& left,
                         const std::map<std::string, std::string>& right) {
   std::string names;

@@ -62,6 +62,10 @@ class Experiment {
   std::string path;
 };
 
+// Runs steps on the toy task with a tiny random T5, one thread, on the CPU; results go to out/toy.
+Ended run_toy(const Experiment& experiment, const std::string& steps);
+double toy_accuracy(const Experiment& experiment, const std::string& step);
+
 // The names that only one side has, or that differ; "" where there are none.
 std::string differences(const std::map<std::string, std::string>& left,
                         const std::map<std::string, std::string>& right);

@@ -6,24 +6,6 @@ using namespace runs;
 
 // Methods that take the results of others, and hypernetworks, from a recipe to scores.
 
-namespace {
-
-Ended run_toy(const Experiment& experiment, const std::string& steps) {
-  const auto recipe = experiment.write("toy.yaml", R"(
-seed: 1
-backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
-data: {source_length: 64}
-steps:)" + steps);
-  return run(program("atp-run"), {recipe, "--out", experiment / "out", "--threads", "1", "--device", "cpu"});
-}
-
-double accuracy(const Experiment& experiment, const std::string& step) {
-  const auto result = atp::parse_json(read(experiment / "out/toy/" + step + "/result.json"), "result.json");
-  return result.at("scores").at("accuracy").number();
-}
-
-}  // namespace
-
 // The backbone is frozen and random: all that is learned is in the adapters. Chance is 50.
 TEST_CASE("adapters that hypernetworks make learn the toy task in a frozen random T5") {
   const Experiment experiment;
@@ -43,9 +25,9 @@ TEST_CASE("adapters that hypernetworks make learn the toy task in a frozen rando
 )");
   INFO(ended.error);
   REQUIRE(ended.status == 0);
-  CHECK(accuracy(experiment, "scores_plus_plus.toy") > 95);
-  CHECK(accuracy(experiment, "scores_separate.toy") > 95);
-  CHECK(accuracy(experiment, "scores_decoders.toy") > 95);
+  CHECK(toy_accuracy(experiment, "scores_plus_plus.toy") > 95);
+  CHECK(toy_accuracy(experiment, "scores_separate.toy") > 95);
+  CHECK(toy_accuracy(experiment, "scores_decoders.toy") > 95);
 }
 
 // A frozen random T5 cannot read prompts: what is looked at is the way of the results, not what is learned.
@@ -97,5 +79,5 @@ TEST_CASE("an attention over finished adapters") {
 )");
   INFO(ended.error);
   REQUIRE(ended.status == 0);
-  CHECK(accuracy(experiment, "scores.toy") > 95);
+  CHECK(toy_accuracy(experiment, "scores.toy") > 95);
 }
