@@ -2,7 +2,7 @@
 //   P = P_target + Σ_{j=1}^{t} P_j / t
 // Trained: nothing but the target prompt, which the method owns.
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/full.h>
 #include <atp/combiner.h>
 #include <atp/plugin.h>
@@ -25,7 +25,7 @@ class NoAttention final : public atp::PromptCombiner {
     if (!target.defined()) return {.prompt = mixed.expand({rows, -1, -1}), .weights = weights};
     const double own = weighs_target_ ? 1 / parts : 0;
     return {.prompt = target * (1 + own) + mixed,
-            .weights = at::cat({weights, at::full({rows, 1}, own, sources.options())}, 1)};
+            .weights = at::concat({weights, at::full({rows, 1}, own, sources.options())}, 1)};
   }
 
  private:

@@ -10,7 +10,7 @@
 // another router.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/linear.h>
@@ -67,7 +67,7 @@ class Smop final : public atp::PromptCombiner {
     const auto mixed = at::matmul(weights, sources.flatten(1)).unflatten(1, sources.sizes().slice(1));
     if (!target.defined()) return {.prompt = mixed, .weights = weights};
     const auto beside = at::zeros({weights.size(0), 1}, weights.options());  // it has no weight of its own
-    return {.prompt = target + mixed, .weights = at::cat({weights, beside}, 1)};
+    return {.prompt = target + mixed, .weights = at::concat({weights, beside}, 1)};
   }
 
  private:

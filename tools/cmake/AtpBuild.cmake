@@ -10,6 +10,8 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
 
+include_directories(BEFORE "${PROJECT_SOURCE_DIR}/tools/cmake/lean")  # headers in place of libtorch's: why, each says itself
+
 # The build tree has the shape of the installed one, so that the search order for plugins is the same in both.
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")

@@ -1,7 +1,7 @@
 #include "atp/attention.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linalg_vector_norm.h>
@@ -68,7 +68,7 @@ at::Tensor PromptAttention::pooled(const Embedded& input, at::ScalarType precisi
 at::Tensor PromptAttention::over_prompts(const at::Tensor& sources, const at::Tensor& target,
                                          const at::Tensor& query) const {
   auto scores = at::matmul(query, max_over_prompt(sources).t());  // [B, t]
-  if (target.defined()) scores = at::cat({scores, (max_over_prompt(target) * query).sum(1, true)}, 1);
+  if (target.defined()) scores = at::concat({scores, (max_over_prompt(target) * query).sum(1, true)}, 1);
   return softmax(scores, sources);
 }
 
@@ -76,7 +76,7 @@ at::Tensor PromptAttention::over_tokens(const at::Tensor& sources, const at::Ten
                                         const at::Tensor& query) const {
   const auto tokens = at::matmul(query, sources.flatten(0, 1).t());                       // [B, t·m]
   auto scores = tokens.unflatten(1, {sources.size(0), sources.size(1)}).transpose(1, 2);  // [B, m, t]
-  if (target.defined()) scores = at::cat({scores, at::matmul(target, query.unsqueeze(2))}, 2);
+  if (target.defined()) scores = at::concat({scores, at::matmul(target, query.unsqueeze(2))}, 2);
   return softmax(scores, sources);
 }
 

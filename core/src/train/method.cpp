@@ -2,7 +2,7 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/argmax.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/eq.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/ge.h>
@@ -42,7 +42,7 @@ Embedded prepend(const at::Tensor& prompts, const Embedded& text) {
   const auto tokens = prompts.size(1);
   Lengths lengths{.host = text.lengths.host, .device = text.lengths.device.add(tokens)};
   for (auto& length : lengths.host) length += tokens;
-  return {.values = at::cat({prompts.to(text.values.scalar_type()), text.values}, 1),
+  return {.values = at::concat({prompts.to(text.values.scalar_type()), text.values}, 1),
           .lengths = std::move(lengths),
           .weights = {}};
 }

@@ -5,7 +5,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/full.h>
@@ -105,7 +105,7 @@ ScoreBias PositionBias::widen(const ScoreBias& bias, std::int64_t prefix, std::i
   const std::int64_t queries = bias.size(2);
   const at::Tensor all = (*this)(prefix + first + queries);
   const at::Tensor before = all.narrow(2, prefix + first, queries).narrow(3, 0, prefix);
-  return at::cat({before.expand({bias.size(0), -1, -1, -1}), bias}, 3);
+  return at::concat({before.expand({bias.size(0), -1, -1, -1}), bias}, 3);
 }
 
 ScoreBias widen(const ScoreBias& bias, std::int64_t prefix) {
@@ -205,7 +205,7 @@ at::Tensor Attention::among(const at::Tensor& states, const std::vector<std::int
             .transpose(0, 1)
             .reshape({lengths[row], -1}));
   }
-  return o_(at::cat(mixed), run);
+  return o_(at::concat(mixed), run);
 }
 
 }  // namespace atp::t5

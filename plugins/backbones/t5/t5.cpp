@@ -1,7 +1,7 @@
 #include "t5.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/linear.h>
@@ -59,7 +59,7 @@ at::Tensor T5::head(const at::Tensor& states, const Run& run) const {
 at::Tensor T5::logits(const Encoded& encoded, const at::Tensor& labels, const Pass& pass) const {
   const Run run(pass, sites_, &encoded);
   const at::Tensor first = at::full({labels.size(0), 1}, config_.start_token, labels.options());
-  const at::Tensor inputs = at::cat({first, labels.narrow(1, 0, labels.size(1) - 1)}, 1);
+  const at::Tensor inputs = at::concat({first, labels.narrow(1, 0, labels.size(1) - 1)}, 1);
   return head(decoder_(embed(inputs), encoded, run), run);
 }
 

@@ -9,7 +9,7 @@
 // after what is attached.
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/relu.h>
 #include <atp/plugin.h>
 
@@ -111,7 +111,7 @@ class Hyperdecoder final : public HypernetworkMethod {
     auto instance = mean_over_tokens(encoded).to(layers_.value.scalar_type());  // [B, d]
     if (!mlp_.empty()) instance = mlp_[1](at::relu(mlp_[0](instance)));
     const auto place = layers_.value[layer].expand({instance.size(0), -1});
-    const auto hidden = at::relu(hidden_(at::cat({instance, place}, 1)));
+    const auto hidden = at::relu(hidden_(at::concat({instance, place}, 1)));
     return {.down = down_(hidden).view({-1, width_, bottleneck_}),
             .down_bias = down_bias_(hidden),
             .up = up_(hidden).view({-1, bottleneck_, width_}),

@@ -7,7 +7,7 @@
 //   I = LayerNorm(h([z_task ; e_layer ; e_position]))
 // Trained: z, e, h, the linear maps, and the backbone's layer norms, shared by all tasks. On T5-base with 8 tasks, as
 // configured by the authors: 5,211,056 for HyperFormer++, 122,343,744 for HyperFormer.
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/relu.h>
@@ -109,7 +109,7 @@ class HyperFormer final : public HypernetworkMethod {
       return adapter(made, [=, this, &layers, &positions, &weight, &bias, layer = site.layer] {
         const auto of_all_tasks = [&](const at::Tensor& one) { return one.expand({tasks_.value.size(0), -1}); };
         const auto joined =
-            at::cat({tasks_.value, of_all_tasks(layers.value[layer]), of_all_tasks(positions.value[position])}, 1);
+            at::concat({tasks_.value, of_all_tasks(layers.value[layer]), of_all_tasks(positions.value[position])}, 1);
         return at::layer_norm(project(joined), {projected_}, weight.value, bias.value, 1e-6);
       });
     };

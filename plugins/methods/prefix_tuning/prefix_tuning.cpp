@@ -4,7 +4,7 @@
 // Trained: prefix [n, 2·L, heads · d_kv], keys in slot 2p and values in slot 2p + 1 of pair p = 0 … L−1; PEFT's
 // `prompt_embeddings` [n, 2·L·d] is the same in another shape. PEFT gives layer i the pair 2i mod L: with an even L the
 // layers i and i + L/2 share one, and every second pair is read by none (`pairs: own` gives layer i pair i).
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <atp/method.h>
 #include <atp/plugin.h>
 
@@ -39,7 +39,7 @@ class PrefixTuning final : public atp::Method {
       sites_.attach(site.name,
                     {.after = [&prefix, slot](const at::Tensor&, const at::Tensor& output, const atp::SiteContext&) {
                       const auto own = prefix.value.select(1, slot).to(output.scalar_type());
-                      return at::cat({own.expand({output.size(0), -1, -1}), output}, 1);
+                      return at::concat({own.expand({output.size(0), -1, -1}), output}, 1);
                     }});
     }
   }

@@ -1,7 +1,7 @@
 // The T5 backbone against transformers: logits, losses, generated ids. tests/goldens/make_t5.py says what is in a
 // golden.
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <doctest/doctest.h>
 
 #include "t5_model.h"
@@ -24,7 +24,7 @@ Encoded encode(const T5& model, const Golden& golden) {
   at::Tensor lengths = golden["lengths"];
   if (golden.has("prompt")) {
     const at::Tensor prompt = golden["prompt"].to(values.scalar_type());
-    values = at::cat({prompt.unsqueeze(0).expand({values.size(0), -1, -1}), values}, 1);
+    values = at::concat({prompt.unsqueeze(0).expand({values.size(0), -1, -1}), values}, 1);
     lengths = lengths + prompt.size(0);
   }
   return model.encode({.values = values, .lengths = lengths_of(lengths), .weights = {}}, {});

@@ -3,7 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/argmax.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/randn.h>
@@ -31,8 +31,8 @@ Example make_example(const T5& model, const std::vector<std::int64_t>& lengths,
   const std::int64_t vocabulary = model.shape().vocabulary;
   at::Tensor ids = some_ids(rows, longest, vocabulary, 1), labels = some_ids(rows, longest_label, vocabulary, 2);
   if (more > 0) {  // padding with pieces that would be noticed
-    ids = at::cat({ids, some_ids(rows, more, vocabulary, 3)}, 1);
-    labels = at::cat({labels, some_ids(rows, more, vocabulary, 4)}, 1);
+    ids = at::concat({ids, some_ids(rows, more, vocabulary, 3)}, 1);
+    labels = at::concat({labels, some_ids(rows, more, vocabulary, 4)}, 1);
   }
   return {
       {.values = model.embed(ids), .lengths = lengths_of(lengths), .weights = {}}, labels, lengths_of(label_lengths)};

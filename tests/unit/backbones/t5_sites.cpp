@@ -2,7 +2,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/randn.h>
@@ -194,7 +194,7 @@ TEST_CASE("prefixes stand before all positions: open to every row, the same with
       for (const auto& [name, prefix] : {std::pair{".keys", keys}, std::pair{".values", values}})
         sites.attach(attention + name,
                      {.after = [prefix = prefix](const at::Tensor&, const at::Tensor& output, const SiteContext&) {
-                       return at::cat({prefix.unsqueeze(0).expand({output.size(0), -1, -1}), output}, 1);
+                       return at::concat({prefix.unsqueeze(0).expand({output.size(0), -1, -1}), output}, 1);
                      }});
     };
     const at::Tensor keys = random({length, inner}, 1), values = random({length, inner}, 2);
@@ -204,8 +204,8 @@ TEST_CASE("prefixes stand before all positions: open to every row, the same with
     check_generation(example, sites);
 
     Sites last_first;
-    const at::Tensor order_keys = at::cat({keys.narrow(0, 1, 2), keys.narrow(0, 0, 1)}),
-                     order_values = at::cat({values.narrow(0, 1, 2), values.narrow(0, 0, 1)});
+    const at::Tensor order_keys = at::concat({keys.narrow(0, 1, 2), keys.narrow(0, 0, 1)}),
+                     order_values = at::concat({values.narrow(0, 1, 2), values.narrow(0, 0, 1)});
     grow(last_first, order_keys, order_values);
     const double moved = difference(example.logits(last_first), example.logits(sites));
     const bool has_positions = attention.find("SelfAttention") != std::string::npos;
@@ -214,7 +214,7 @@ TEST_CASE("prefixes stand before all positions: open to every row, the same with
     Sites short_of_values;
     short_of_values.attach(attention + ".keys",
                            {.after = [](const at::Tensor&, const at::Tensor& output, const SiteContext&) {
-                             return at::cat({output.narrow(1, 0, 1), output}, 1);
+                             return at::concat({output.narrow(1, 0, 1), output}, 1);
                            }});
     CHECK_THROWS_AS(example.logits(short_of_values), PluginError);
   }
@@ -231,10 +231,10 @@ TEST_CASE("one attention with a prefix, written out by hand") {
   at::Tensor normed, mixed;
   sites.attach(name + ".keys", {.after = [&](const at::Tensor& input, const at::Tensor& output, const SiteContext&) {
                  normed = input;
-                 return at::cat({keys.unsqueeze(0), output}, 1);
+                 return at::concat({keys.unsqueeze(0), output}, 1);
                }});
   sites.attach(name + ".values", {.after = [&](const at::Tensor&, const at::Tensor& output, const SiteContext&) {
-                 return at::cat({values.unsqueeze(0), output}, 1);
+                 return at::concat({values.unsqueeze(0), output}, 1);
                }});
   sites.attach(name + ".o", {.before = [&](const at::Tensor& input, const SiteContext&) { return mixed = input; }});
   Pass pass;
@@ -244,8 +244,8 @@ TEST_CASE("one attention with a prefix, written out by hand") {
 
   const at::Tensor x = normed.view({-1});
   const at::Tensor q = weight(model, name + ".q.weight").matmul(x);
-  const at::Tensor all_keys = at::cat({keys, weight(model, name + ".k.weight").matmul(x).unsqueeze(0)});
-  const at::Tensor all_values = at::cat({values, weight(model, name + ".v.weight").matmul(x).unsqueeze(0)});
+  const at::Tensor all_keys = at::concat({keys, weight(model, name + ".k.weight").matmul(x).unsqueeze(0)});
+  const at::Tensor all_values = at::concat({values, weight(model, name + ".v.weight").matmul(x).unsqueeze(0)});
   // The first half of the buckets is for keys before the query, with one for each short distance.
   const at::Tensor bias = weight(model, name + ".relative_attention_bias.weight");
   for (std::int64_t head = 0; head < heads; ++head) {

@@ -1,7 +1,7 @@
 // Formats of trained methods, through the engine: files by hand and files of other programs in, other files out.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
 

@@ -1,6 +1,6 @@
 // What `compat` brings back of the released code, each against what METHODS.md says of it.
 #include <ATen/ops/allclose.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/tensor.h>
 

@@ -1,6 +1,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/mv.h>
 #include <ATen/ops/relu.h>
@@ -79,7 +79,7 @@ TEST_CASE("a hyperdecoder's adapter beside a decoder's feed-forward network") {
       const auto tokens = batch.lengths.host[static_cast<std::size_t>(b)];
       auto instance = made.encoded.states[b].narrow(0, 0, tokens).mean(0);
       if (mlp) instance = layer(saved, "encoder_mlp.1", at::relu(layer(saved, "encoder_mlp.0", instance)));
-      const auto hidden = at::relu(layer(saved, "hidden", at::cat({instance, saved.at("layers")[0]})));
+      const auto hidden = at::relu(layer(saved, "hidden", at::concat({instance, saved.at("layers")[0]})));
       const auto down = layer(saved, "make.down", hidden).view({16, 3}).t();
       const auto up = layer(saved, "make.up", hidden).view({3, 16}).t();
       for (std::int64_t i = 0; i < 3; ++i) {
@@ -117,7 +117,7 @@ TEST_CASE("a HyperFormer's adapters, made of the task, or of task, layer and pos
       const auto found = attached(model, place.site, made.input, made.output, made.context);
       for (std::int64_t b = 0; b < batch.size(); ++b) {
         const auto task = saved.at("tasks")[batch.tasks[b].item<std::int64_t>()];
-        const auto joined = shared ? at::cat({task, saved.at(place.stack + ".layers")[place.layer],
+        const auto joined = shared ? at::concat({task, saved.at(place.stack + ".layers")[place.layer],
                                               saved.at(place.stack + ".positions")[place.position]})
                                    : task;
         const auto project = shared ? place.stack + ".project" : "project";

@@ -138,8 +138,8 @@ TEST_CASE("padding changes nothing through T5 either") {
       model.method->initialise(first_values(*model.backbone, choices));
       const auto batch = small_batch();
       auto padded = batch;
-      padded.ids = at::cat({batch.ids, at::zeros({batch.size(), 11}, at::kLong)}, 1);
-      padded.labels = at::cat({batch.labels, at::zeros({batch.size(), 3}, at::kLong)}, 1);
+      padded.ids = at::concat({batch.ids, at::zeros({batch.size(), 11}, at::kLong)}, 1);
+      padded.labels = at::concat({batch.labels, at::zeros({batch.size(), 3}, at::kLong)}, 1);
       CHECK(at::allclose(losses_of(model, batch), losses_of(model, padded), tolerance, 0));
     }
   }

@@ -1,6 +1,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -76,8 +76,8 @@ TEST_CASE("T5: padding and company change nothing") {
       const auto batch = mixed_batch();
       const auto losses = losses_on_t5(model, batch);
       auto padded = batch;
-      padded.ids = at::cat({batch.ids, at::zeros({batch.size(), 11}, at::kLong)}, 1);
-      padded.labels = at::cat({batch.labels, at::zeros({batch.size(), 3}, at::kLong)}, 1);
+      padded.ids = at::concat({batch.ids, at::zeros({batch.size(), 11}, at::kLong)}, 1);
+      padded.labels = at::concat({batch.labels, at::zeros({batch.size(), 3}, at::kLong)}, 1);
       CHECK(at::allclose(losses, losses_on_t5(model, padded), tolerance, 0));
       CHECK(at::allclose(losses[1], losses_on_t5(model, mixed_batch({{1, 3}}))[0], tolerance, 0));
       CHECK(at::allclose(losses[2], losses_on_t5(model, mixed_batch({{1, 0}, {0, 2}}))[1], tolerance, 0));

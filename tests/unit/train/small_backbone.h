@@ -3,7 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/concat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
@@ -50,7 +50,7 @@ class SmallBackbone final : public atp::Backbone {
 
   at::Tensor logits(const atp::Encoded& encoded, const at::Tensor& labels, const atp::Pass&) const override {
     const auto first = at::zeros({labels.size(0), 1}, labels.options());
-    return after(encoded, at::cat({first, labels.narrow(1, 0, labels.size(1) - 1)}, 1));
+    return after(encoded, at::concat({first, labels.narrow(1, 0, labels.size(1) - 1)}, 1));
   }
 
   std::vector<std::vector<std::int32_t>> generate(const atp::Encoded& encoded, std::int64_t max_tokens,

@@ -3,6 +3,8 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>
 
+#include <set>
+
 #include "tests/unit/train/experiment.h"
 #include "train/metrics_log.h"
 
