@@ -1,6 +1,6 @@
 #include "engine/device.h"
 
-#include <ATen/Context.h>
+#include <ATen/WholeContext.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/util/Exception.h>
 #include <sched.h>
