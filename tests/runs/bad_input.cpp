@@ -17,6 +17,10 @@ void change(const Experiment& experiment, const std::string& from, const std::st
   experiment.write("recipe.yaml", text.replace(at, from.size(), to));
 }
 
+const std::string mood =
+    "{name: mood, files: {train: mood/train.jsonl, validation: mood/validation.jsonl, test: mood/test.jsonl}, "
+    "source: \"{text}\", target: \"{kind}\", labels: [good, bad], metrics: [accuracy]}";
+
 }  // namespace
 
 TEST_CASE("help and version answer without libtorch, whatever the surroundings") {
@@ -225,6 +229,20 @@ TEST_CASE("a task that a result has no prompt for is refused; a prompt that all 
   const Ended shared = experiment.atp_run({"--dry-run"});
   INFO(shared.error);
   CHECK(shared.status == 0);
+}
+
+TEST_CASE("what fits into no weight is not merged: the plan says so, whether it is trained or not") {
+  const Experiment experiment;
+  change(experiment, "split: test}",
+         "split: test, merge: true}\n  untouched:\n    evaluate: {of: backbone, merge: true, tasks: [" + mood + "]}");
+  for (const bool is_trained : {false, true}) {
+    CAPTURE(is_trained);
+    if (is_trained) REQUIRE(experiment.atp_run({"--only", "target"}).status == 0);
+    const Ended ended = experiment.atp_run({"--dry-run"});
+    CHECK(ended.status == 2);
+    CHECK(contains(ended.error, "recipe.yaml:22:48: 'merge': what method 'attempt' adds fits into no weight; leave"));
+    CHECK(contains(ended.error, "recipe.yaml:24:37: 'merge': the untouched backbone has nothing to merge; leave"));
+  }
 }
 
 TEST_CASE("free text whose length nobody says is found by the plan") {

@@ -58,6 +58,10 @@ class TorchEngine final : public Engine {
     });
   }
 
+  void check(const EvaluateJob& job) override {
+    translated([&] { builder_.check(job); });
+  }
+
   StepResult train(const TrainJob& job, const Control& control) override {
     return translated([&] {
       auto state = load_state(job.folder, job.identity);

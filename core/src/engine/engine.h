@@ -198,6 +198,8 @@ class ATP_EXPORT Engine {
   virtual ~Engine();
   // From shapes alone. Throws where a result that the model reads, or will read, does not fit it.
   virtual TrainedCount count(const ModelJob& model) = 0;
+  // From shapes alone, and no splits. Throws RecipeError where what the model attaches cannot be merged.
+  virtual void check(const EvaluateJob& job) = 0;
   virtual StepResult train(const TrainJob& job, const Control& control) = 0;
   virtual StepResult evaluate(const EvaluateJob& job, const Control& control) = 0;
 

@@ -1,6 +1,7 @@
 #include "engine/model_builder.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -159,14 +160,39 @@ Model ModelBuilder::trained(const ModelJob& job, const std::optional<ResultFile>
   return made;
 }
 
-void ModelBuilder::merge(const ModelJob& job, Model& model) {
+namespace {
+
+std::vector<NamedTensor> merged_weights(const ModelJob& job, const Model& model) {
   const at::NoGradGuard no_gradient;
-  const auto weights = model.method ? model.method->merged(*model.backbone) : std::vector<NamedTensor>();
+  auto weights = model.method ? model.method->merged(*model.backbone) : std::vector<NamedTensor>();
   if (weights.empty())
     throw RecipeError("'merge': " +
                       (model.method ? "what method '" + job.method.name + "' adds fits into no weight"
                                     : std::string("the untouched backbone has nothing to merge")) +
                       "; leave 'merge' out");
+  return weights;
+}
+
+}  // namespace
+
+void ModelBuilder::check(const EvaluateJob& job) const {
+  if (!job.merge) return;
+  const auto planned = outline(job.model);
+  if (planned.method) {
+    std::map<std::string, at::Tensor> values;
+    const auto add = [&](const Parameter& one) {
+      values.emplace(one.name, at::empty(one.shape, at::TensorOptions(at::kMeta)));
+    };
+    for (const auto* one : std::as_const(*planned.method).parameters()) add(*one);
+    for (const auto* one : planned.method->buffers()) add(*one);
+    planned.method->load(values, start(job.model, planned));
+  }
+  static_cast<void>(merged_weights(job.model, planned));
+}
+
+void ModelBuilder::merge(const ModelJob& job, Model& model) {
+  const at::NoGradGuard no_gradient;
+  const auto weights = merged_weights(job, model);
   model.backbone = backbone(job, true);
   for (const auto& [name, weight] : weights) at::Tensor(named_weight(*model.backbone, name)).copy_(weight);
   model.merged = true;

@@ -32,6 +32,8 @@ class ATP_EXPORT ModelBuilder {
   // What the method attaches goes into the weights of a backbone of the model's own. Throws RecipeError where it
   // cannot.
   void merge(const ModelJob& job, Model& model);
+  // Throws what the two above would throw, as far as shapes tell.
+  void check(const EvaluateJob& job) const;
   // Ready to be saved: the values of an adapter, the backbone as an outline. `path`, for messages: where it is from.
   Model adopted(const ModelJob& job, const Adapter& adapter, const std::string& path) const;
 

@@ -134,14 +134,19 @@ TrainJob train_job(const Work& work, const Plan& plan, const JobPlaces& places,
   return job;
 }
 
-EvaluateJob evaluate_job(const Work& work, const Plan& plan, const JobPlaces& places,
-                         const std::shared_ptr<const Tokenizer>& tokenizer, const Registry& registry) {
+EvaluateJob scoring_job(const Work& work, const Plan& plan, const std::string& out, const Tokenizer& tokenizer) {
   EvaluateJob job;
-  job.model = model_job(work, plan, places.out, *tokenizer);
+  job.model = model_job(work, plan, out, tokenizer);
   for (const auto& input : work.inputs)
-    if (input.input.role == "of") job.result = result_file(input, plan, places.out);
+    if (input.input.role == "of") job.result = result_file(input, plan, out);
   job.batch_size = step_integer(work.step, "batch_size", job.batch_size);
   if (const Value* merge = step_value(work.step, "merge"); merge && merge->is_boolean()) job.merge = merge->boolean();
+  return job;
+}
+
+EvaluateJob evaluate_job(const Work& work, const Plan& plan, const JobPlaces& places,
+                         const std::shared_ptr<const Tokenizer>& tokenizer, const Registry& registry) {
+  EvaluateJob job = scoring_job(work, plan, places.out, *tokenizer);
   job.folder = places.folder;
   for (const auto& task : work.tasks) {
     job.splits.push_back(split_of(*task, work.step, splits_of(work.step).front(), places.cache, tokenizer, registry));

@@ -23,6 +23,8 @@ bool has_validation(const TaskUse& task);
 ModelJob model_job(const Work& work, const Plan& plan, const std::string& out, const Tokenizer& tokenizer);
 TrainJob train_job(const Work& work, const Plan& plan, const JobPlaces& places,
                    const std::shared_ptr<const Tokenizer>& tokenizer, const Registry& registry);
+// What scores a result, without the splits that it is scored on.
+EvaluateJob scoring_job(const Work& work, const Plan& plan, const std::string& out, const Tokenizer& tokenizer);
 EvaluateJob evaluate_job(const Work& work, const Plan& plan, const JobPlaces& places,
                          const std::shared_ptr<const Tokenizer>& tokenizer, const Registry& registry);
 

@@ -587,3 +587,8 @@ void Planner::count_tokens(Plan& plan) {
 }
 
 }  // namespace atp
+  if (!has_engine) return;
+  const Value* merge = step_value(work.step, "merge");
+  collect(merge ? merge->origin : work.step.origin, [&] {
+    machinery_.engine().check(scoring_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer)));
+  });

@@ -438,6 +438,7 @@ TEST_CASE("merged into weights, what was learned scores the same, and the backbo
                      {})
           .scores;
     };
+    CHECK_NOTHROW(engine->check({.model = model, .splits = {}, .merge = true, .folder = {}}));
     const auto scores = evaluate(apart, false);
     CHECK(evaluate(merged, true) == scores);
     const auto expected = lines_of(apart / "predictions.jsonl"), found = lines_of(merged / "predictions.jsonl");
@@ -454,8 +455,9 @@ TEST_CASE("merged into weights, what was learned scores the same, and the backbo
   REQUIRE(engine->train(job, {}).finished);
   const atp::EvaluateJob prompts{
       .model = job.model, .result = result_in(folder), .splits = job.validation, .merge = true, .folder = {}};
-  CHECK(contains(message_of([&] { engine->evaluate(prompts, {}); }),
-                 "'merge': what method 'prompt_tuning' adds fits into no weight; leave 'merge' out"));
+  const std::string refused = "'merge': what method 'prompt_tuning' adds fits into no weight; leave 'merge' out";
+  CHECK(contains(message_of([&] { engine->evaluate(prompts, {}); }), refused));
+  CHECK(contains(message_of([&] { engine->check(prompts); }), refused));
 }
 
 TEST_CASE("counts come from shapes alone") {
