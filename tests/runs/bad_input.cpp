@@ -226,9 +226,45 @@ TEST_CASE("a task that a result has no prompt for is refused; a prompt that all 
     CHECK(contains(ended.error, "'target' has parameters for each of its tasks (mood, second), and none for 'third'"));
   }
   change(experiment, "method: attempt\n      combiner: attempt\n      source_prompts: source", "method: prompt_tuning");
+  change(experiment, ", attention: 0.1}", "}");
   const Ended shared = experiment.atp_run({"--dry-run"});
   INFO(shared.error);
   CHECK(shared.status == 0);
+}
+
+TEST_CASE("a learning rate for a group that nothing has is refused; one that another trial trains is noted") {
+  const Experiment experiment;
+  change(experiment, "attention: 0.1}", "atention: 0.1}");
+  const Ended refused = experiment.atp_run({"--dry-run"});
+  CHECK(refused.status == 2);
+  CHECK(
+      contains(refused.error,
+               "recipe.yaml:18:37: 'learning_rates': no group 'atention'; did you mean 'attention'? ('target' trains: "
+               "prompt, attention)"));
+  change(experiment, "atention: 0.1}", "attention: 0.1, source_prompts: 0.1}");
+  change(
+      experiment, "  scores:\n",
+      "  other:\n    train: {task: " + mood + ", method: prompt_tuning, learning_rates: {attention: 1}}\n  scores:\n");
+  const Ended all = experiment.atp_run({"--dry-run"});
+  CHECK(all.status == 2);
+  CHECK(
+      contains(all.error, "recipe.yaml:18:53: 'learning_rates': no group 'source_prompts' ('target' trains: prompt, "));
+  CHECK(contains(all.error, ": 'learning_rates': no group 'attention' ('other' trains: prompt)"));
+  change(experiment, "{attention: 1}", "{}");
+  for (const std::string sweep : {"sweep.steps.target.train.train_source_prompts=[true, false]",
+                                  "sweep.steps.target.train.combiner=[attempt, no_attention]"}) {
+    CAPTURE(sweep);
+    Words words{"--dry-run", "--set", sweep};
+    if (contains(sweep, "combiner")) change(experiment, ", source_prompts: 0.1}", "}");
+    const Ended noted = experiment.atp_run(words);
+    INFO(noted.error);
+    CHECK(noted.status == 0);
+    CHECK(contains(noted.out, contains(sweep, "combiner") ? "a learning rate is given for 'attention', which 'target'"
+                                                          : "a learning rate is given for 'source_prompts', which"));
+  }
+  const Ended single = experiment.atp_run({"--dry-run", "--set", "steps.target.train.combiner=no_attention"});
+  CHECK(single.status == 0);
+  CHECK(contains(single.out, "recipe.yaml:18:48: a learning rate is given for 'attention', which 'target' does not"));
 }
 
 TEST_CASE("what fits into no weight is not merged: the plan says so, whether it is trained or not") {

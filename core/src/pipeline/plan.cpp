@@ -438,6 +438,8 @@ void Planner::count_work(Plan& plan) {
         count_evaluation(work, plan, has_engine);
     });
   }
+  for (const auto& work : plan.works)
+    if (!work.trained.groups.empty()) collect(work.step.origin, [&] { check_rates(work, plan); });
   problems_.throw_if_any();
 }
 
@@ -482,12 +484,9 @@ void note_unused_keys(const Work& work, Plan& plan) {
     add_note(plan, origin,
              what + ", which " + quoted_title(work) + " does not train (it trains: " + joined(groups, ", ") + ")");
   };
-  const Value* rates = step_value(work.step, "learning_rates");
-  if (rates && rates->is_map())
-    for (const auto& [group, rate] : rates->members())
-      note(rate.origin, group, "a learning rate is given for '" + group + "'");
   for (const auto& input : work.inputs) {
-    if (input.input.role == "start_from")
+    const bool gives_prompt = work.step.method && work.step.method->options.options().find("attention_from");
+    if (input.input.role == "start_from" && gives_prompt)  // other methods without a prompt start all that they train
       note(input.input.origin, "prompt", "'start_from' gives a first value for 'prompt'");
     if (input.input.role == "attention_from")
       note(input.input.origin, "attention", "'attention_from' gives first values for 'attention'");
@@ -495,6 +494,62 @@ void note_unused_keys(const Work& work, Plan& plan) {
 }
 
 }  // namespace
+
+// The groups that a training has whose method and combiner are used as they usually are: words and switches at their
+// defaults (target_prompt: trained).
+std::vector<std::string> Planner::usual_groups(const Work& work, const Plan& plan) try {
+  ModelJob model = model_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer));
+  const Params& said = model.method.options;
+  Value options = said.values();
+  for (const auto& option : said.options().all()) {
+    const bool is_switch = option.type == Option::Type::text || option.type == Option::Type::boolean;
+    if (is_switch && !option.fallback.is_null()) options.set(option.key, option.fallback);
+    if (option.input == Option::Input::first_values) model.inputs.erase(option.key);
+  }
+  const Option* combiner = said.options().find("combiner");
+  if (combiner && combiner->fallback.is_text())
+    if (const auto* entry = machinery_.catalogue.find("combiner", combiner->fallback.text())) {
+      Problems none;
+      model.combiner = PluginChoice{entry->name, entry->options.check(Value(), {}, none)};
+    }
+  model.method.options = Params(said.options(), std::move(options), said.where());
+  return machinery_.engine().count(model).groups;
+} catch (const Error&) {  // another combiner may not fit what this one is given
+  return {};
+}
+
+// A rate for a group that a step does not train is a mistake, unless it is said for other steps or trials too and one
+// of them trains it, or the step's method usually does: in a sweep's trial this may well be meant.
+void Planner::check_rates(const Work& work, Plan& plan) {
+  const Value* rates = step_value(work.step, "learning_rates");
+  if (!rates || !rates->is_map()) return;
+  const auto has = [](const std::vector<std::string>& groups, const std::string& group) {
+    return std::find(groups.begin(), groups.end(), group) != groups.end();
+  };
+  const auto trained_elsewhere = [&](const std::string& group, const Origin& place) {
+    return std::any_of(plan.works.begin(), plan.works.end(), [&](const Work& other) {
+      const Value* others = other.step.verb == "train" ? step_value(other.step, "learning_rates") : nullptr;
+      const Value* same = others && others->is_map() ? others->find(group) : nullptr;
+      if (!same || same->origin.text() != place.text()) return false;
+      if (!other.trained.groups.empty()) return has(other.trained.groups, group);
+      return has(
+          machinery_.engine().count(model_job(other, plan, places_.out, *tokenizer(other.checkpoint.tokenizer))).groups,
+          group);
+    });
+  };
+  const auto& groups = work.trained.groups;
+  for (const auto& [group, rate] : rates->members()) {
+    if (has(groups, group)) continue;
+    const std::string trains = quoted_title(work) + " trains: " + joined(groups, ", ");
+    if (trained_elsewhere(group, rate.origin) || has(usual_groups(work, plan), group))
+      add_note(plan, rate.origin,
+               "a learning rate is given for '" + group + "', which " + quoted_title(work) +
+                   " does not train (it trains: " + joined(groups, ", ") + ")");
+    else
+      problems_.add(rate.key_origin.known() ? rate.key_origin : rate.origin,
+                    "'learning_rates': no group '" + group + "'" + did_you_mean(group, groups) + " (" + trains + ")");
+  }
+}
 
 void Planner::check_target_lengths(const Work& work) {
   const std::int64_t given = step_integer(work.step, "target_length", 0);
@@ -556,6 +611,11 @@ void Planner::count_evaluation(Work& work, const Plan& plan, bool has_engine) {
     work.trained.backbone_parameters = plan.works[work.model].trained.backbone_parameters;
     check_known_tasks(work, plan);
   }
+  if (!has_engine) return;
+  const Value* merge = step_value(work.step, "merge");
+  collect(merge ? merge->origin : work.step.origin, [&] {
+    machinery_.engine().check(scoring_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer)));
+  });
 }
 
 // Tokens of `examples` rows of a split, from evenly spaced ones of them.
@@ -587,8 +647,3 @@ void Planner::count_tokens(Plan& plan) {
 }
 
 }  // namespace atp
-  if (!has_engine) return;
-  const Value* merge = step_value(work.step, "merge");
-  collect(merge ? merge->origin : work.step.origin, [&] {
-    machinery_.engine().check(scoring_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer)));
-  });

@@ -150,6 +150,8 @@ class Planner {
   void count_training(Work& work, Plan& plan, bool has_engine);
   void count_evaluation(Work& work, const Plan& plan, bool has_engine);
   void check_known_tasks(const Work& work, const Plan& plan);
+  std::vector<std::string> usual_groups(const Work& work, const Plan& plan);
+  void check_rates(const Work& work, Plan& plan);
   template <class Function>
   void collect(const Origin& origin, const Function& function);
 

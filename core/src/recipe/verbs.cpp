@@ -46,6 +46,22 @@ Params without_unused_epochs(const Params& settings) {
   return Params(settings.options(), std::move(values), settings.where());
 }
 
+Params with_value(const Params& params, const std::string& key, Value value) {
+  Value values = params.values();
+  values.set(key, std::move(value));
+  return Params(params.options(), std::move(values), params.where());
+}
+
+// A method's default rates count for the groups that the recipe gives none.
+Params with_default_rates(const Params& settings, const std::string& method) {
+  const Option* option = settings.options().find("learning_rates");
+  if (!option->fallback.is_map() || !settings.said("learning_rates")) return settings;
+  Value rates = settings.value("learning_rates");
+  for (const auto& [group, rate] : option->fallback.members())
+    if (!rates.find(group)) rates.set(group, rate).origin = {"default of method '" + method + "'"};
+  return with_value(settings, "learning_rates", std::move(rates));
+}
+
 // `each: sst2` in place of `each: [sst2]`.
 std::string no_list(const std::string& key, const Value& value) {
   return "'" + key + "': found " + found_text(value) + ", expected a list of tasks" +
@@ -59,12 +75,6 @@ Value as_list(const Value& value) {
   list.key_origin = value.key_origin;
   list.push_back(value);
   return list;
-}
-
-Params with_value(const Params& params, const std::string& key, Value value) {
-  Value values = params.values();
-  values.set(key, std::move(value));
-  return Params(params.options(), std::move(values), params.where());
 }
 
 }  // namespace
@@ -265,7 +275,10 @@ bool Resolver::train_result(const DeclaredStep& declared, const Item& item, Step
   if (method) table = with_defaults_of(table, method->entry->options);
   Value seed = Value::map();
   if (top_.has("seed")) seed.set("seed", top_.value("seed"));
-  step.settings = without_unused_epochs(settings({&seed, &train_defaults_, &declared.body, &item.layer}, table, where));
+  Value options = method ? method->options : Value();  // {name: lora, options: {learning_rate: 1e-3}}
+  step.settings =
+      without_unused_epochs(settings({&seed, &train_defaults_, &options, &declared.body, &item.layer}, table, where));
+  if (method) step.settings = with_default_rates(step.settings, method->name);
   check_rates(step.settings, problems_);
   check_accumulation(step.settings, problems_);
   return method.has_value();
