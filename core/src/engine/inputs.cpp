@@ -133,43 +133,45 @@ void check_tensor(const FirstValue& from, const Parameter& parameter) {
 at::Tensor outline_of(const std::vector<std::int64_t>& shape) { return at::empty(shape, at::TensorOptions(at::kMeta)); }
 
 // Nothing where a file's shapes are not known yet.
-std::optional<std::vector<NamedTensor>> planned_prompts(const std::vector<ResultFile>& files) {
-  std::vector<NamedTensor> prompts;
-  for (const auto& file : files) {
-    const auto shape = prompt_shape(file);
-    if (!shape) return {};
-    prompts.emplace_back(file.name, outline_of(*shape));
-  }
-  return prompts;
+std::optional<NamedTensor> planned_prompt(const ResultFile& file) {
+  const auto shape = prompt_shape(file);
+  if (!shape) return {};
+  return NamedTensor(file.name, outline_of(*shape));
 }
 
-std::optional<std::vector<NamedResult>> planned_results(const std::vector<ResultFile>& files) {
-  std::vector<NamedResult> results;
-  for (const auto& file : files) {
-    const auto shapes = tensor_shapes(file);
-    if (!shapes) return {};
-    auto& result = results.emplace_back(NamedResult{file.name, {}});
-    for (const auto& one : *shapes) result.tensors.emplace(one.name, outline_of(one.shape));
-  }
-  return results;
+std::optional<NamedResult> planned_result(const ResultFile& file) {
+  const auto shapes = tensor_shapes(file);
+  if (!shapes) return {};
+  NamedResult result{file.name, {}};
+  for (const auto& one : *shapes) result.tensors.emplace(one.name, outline_of(one.shape));
+  return result;
 }
 
-// False where it is not known yet, and then no part of `start`.
-bool plan_input(const ModelJob& job, const Option& option, Start& start) {
-  const auto& files = files_of(job, option.key);
-  const auto take = [&](auto known, auto& inputs) {
-    if (known) inputs[option.key] = std::move(*known);
-    return known.has_value();
+// What each option that names prompts or whole results gives, for a plan and for a run: an entry for every one of them,
+// empty where the recipe names nothing. False where some are not known yet, and then no part of `start`.
+template <class Prompt, class Result>
+bool take_inputs(const ModelJob& job, Start& start, const Prompt& prompt_of, const Result& result_of) {
+  bool all_known = true;
+  const auto take = [&](const std::string& key, const auto& one_of, auto& inputs) {
+    auto& taken = inputs[key];
+    for (const auto& file : files_of(job, key)) {
+      auto known = one_of(file);
+      if (!known) {
+        inputs.erase(key);
+        all_known = false;
+        return;
+      }
+      taken.push_back(std::move(*known));
+    }
   };
-  switch (option.input) {
-    case Option::Input::results:
-      return take(planned_results(files), start.results);
-    case Option::Input::prompt:
-    case Option::Input::prompts:
-      return take(planned_prompts(files), start.prompts);
-    default:
-      return true;
-  }
+  for (const auto& option : job.method.options.options().all())
+    said_at(origin_of(job, option.key), [&] {
+      if (option.input == Option::Input::results)
+        take(option.key, result_of, start.results);
+      else if (option.names_results() && option.input != Option::Input::first_values)
+        take(option.key, prompt_of, start.prompts);
+    });
+  return all_known;
 }
 
 // All that is read was trained on this backbone, as far as it says.
@@ -184,15 +186,12 @@ void check_backbones(const ModelJob& job) {
 
 void read_inputs(const ModelJob& job, const Method& method, Start& start) {
   check_backbones(job);
+  take_inputs(
+      job, start, [](const ResultFile& file) { return std::optional(NamedTensor(file.name, read_prompt(file))); },
+      [](const ResultFile& file) {
+        return std::optional(NamedResult{file.name, read_tensors(file)});
+      });
   const auto parameters = may_be_given(method);
-  for (const auto& option : job.method.options.options().all()) {
-    if (!option.names_results()) continue;
-    const auto& files = files_of(job, option.key);
-    if (option.input == Option::Input::results)
-      for (const auto& file : files) start.results[option.key].push_back({file.name, read_tensors(file)});
-    else if (option.input != Option::Input::first_values)
-      for (const auto& file : files) start.prompts[option.key].emplace_back(file.name, read_prompt(file));
-  }
   for (const auto* parameter : parameters) {
     const auto from = first_value(job, *parameter, has_prompt(parameters));
     if (!from.file) continue;
@@ -208,9 +207,7 @@ void plan_inputs(const ModelJob& job, Method& method, Start start) {
     check_attention_files(job, attention_of(method));
     check_all_taken(job, attention_of(method));
   });
-  bool all_known = true;
-  for (const auto& option : job.method.options.options().all())
-    all_known &= said_at(origin_of(job, option.key), [&] { return plan_input(job, option, start); });
+  const bool all_known = take_inputs(job, start, planned_prompt, planned_result);
   for (const auto* parameter : parameters) {
     if (const auto from = first_value(job, *parameter, has_prompt(parameters)); from.file)
       said_at(origin_of(job, from.key),
@@ -221,9 +218,13 @@ void plan_inputs(const ModelJob& job, Method& method, Start start) {
   }
   if (!all_known) return;
   // What is left are the values that are kept and not trained.
-  for (const auto& option : job.method.options.options().all())
-    if (option.input != Option::Input::first_values && !files_of(job, option.key).empty())
-      return said_at(origin_of(job, option.key), [&] { method.initialise(start); });
+  const auto& options = job.method.options.options().all();
+  const auto names_others = [&](const Option& option) {
+    return option.input != Option::Input::first_values && !files_of(job, option.key).empty();
+  };
+  const auto first = std::find_if(options.begin(), options.end(), names_others);
+  said_at(first == options.end() ? job.method.options.where() : origin_of(job, first->key),
+          [&] { method.initialise(start); });
 }
 
 }  // namespace atp

@@ -528,6 +528,12 @@ class Inheriting final : public atp::Method {
     return atp::prepend(scale_.value.expand({batch.size(), -1, -1}), text);
   }
 
+  void initialise(const atp::Start& start) override {
+    if (start.prompts.at("prompts").empty() && start.results.at("tables").empty())
+      throw atp::FormatError("inheriting was given nothing");
+    Method::initialise(start);
+  }
+
   static atp::Offer<atp::Method> offer() {
     return {.name = "inheriting",
             .summary = "for tests",
@@ -581,6 +587,16 @@ TEST_CASE("a method's own inputs: the prompts of several results, and all tensor
   const auto model = builder.fresh(job, {});
   CHECK(static_cast<const Inheriting&>(*model.method).prompts_ == 2);
   CHECK(model.method->save().at("scale").equal((first.mean(0) + second.mean(0) + table[1]).unsqueeze(0)));
+
+  // An input that the recipe does not name is there, and empty, in the plan as in the run.
+  auto without = job;
+  without.inputs.erase("prompts");
+  CHECK_NOTHROW(builder.try_first_values(without, builder.outline(without)));
+  CHECK(builder.fresh(without, {}).method->save().at("scale").equal(table[1].unsqueeze(0)));
+  without.inputs.clear();
+  CHECK(message_of([&] { builder.try_first_values(without, builder.outline(without)); }) ==
+        "inheriting was given nothing");
+  CHECK(message_of([&] { builder.fresh(without, {}); }) == "inheriting was given nothing");
 
   job.inputs["tables"].push_back({.name = "gone", .file = folder / "gone.safetensors", .task = ""});
   CHECK_NOTHROW(builder.outline(job));
