@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "atp/words.h"
+#include "exchange/format.h"
 
 namespace atp {
 
@@ -47,21 +48,28 @@ std::string known_tasks(const Adapter& adapter) {
          std::to_string(task_count(adapter) - 1);
 }
 
+std::string refusal(const Adapter& adapter, const std::string& format, const std::string& reason) {
+  return "format '" + format + "' cannot hold what method '" + adapter.method + "'" +
+         (adapter.combiner.empty() ? "" : " with combiner '" + adapter.combiner + "'") + " has trained: " + reason;
+}
+
 void require_one_task(const Adapter& adapter, const std::string& format) {
   if (task_count(adapter) == 1) return;
-  refuse(adapter, format, "it has a prompt for each of its tasks; say which one with --task" + known_tasks(adapter));
+  throw RecipeError(refusal(adapter, format,
+                            "it has a prompt for each of its tasks; say which one with --task" + known_tasks(adapter)));
 }
 
 }  // namespace
 
 void refuse(const Adapter& adapter, const std::string& format, const std::string& reason) {
-  throw RecipeError("format '" + format + "' cannot hold what method '" + adapter.method + "'" +
-                    (adapter.combiner.empty() ? "" : " with combiner '" + adapter.combiner + "'") +
-                    " has trained: " + reason);
+  std::string held;
+  for (const auto& one : formats()) held += std::string("\n  ") + one.name + ": " + one.methods;
+  throw RecipeError(refusal(adapter, format, reason) + "\nWhat the formats hold:" + held +
+                    "\natp itself needs none of them: atp predict and recipes take a result as it is");
 }
 
 at::Tensor only_prompt(const Adapter& adapter, const std::string& format) {
-  if (adapter.method == "prompt_tuning") return tensor_of(adapter, "prompt");
+  if (adapter.method == "prompt_tuning" || adapter.method == "spot") return tensor_of(adapter, "prompt");
   if (adapter.method == "mpt") {
     require_one_task(adapter, format);
     return tensor_of(adapter, "prompt") *
@@ -75,10 +83,10 @@ at::Tensor only_prompt(const Adapter& adapter, const std::string& format) {
     return adapter.tensors.count("prompt") ? tensor_of(adapter, "prompt")[0] + mean : mean;
   }
   if (adapter.method == "attempt")
-    refuse(adapter, format,
-           "each input has a mixture of its own, and the format one prompt for all; a result holds no mean of the "
-           "mixtures that could be written in its place");
-  refuse(adapter, format, "it changes more than what stands before the input, and the format is one prompt");
+    refuse(adapter, format, "each input has a mixture of its own, and what would be written is one prompt for all");
+  refuse(adapter, format,
+         "it is not known to put one prompt before every input and to do nothing else, and what would be written is "
+         "one prompt");
 }
 
 Adapter for_task(Adapter adapter, const std::string& task) {

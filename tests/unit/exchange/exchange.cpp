@@ -183,6 +183,58 @@ TEST_CASE("the mean of source prompts beside a task's own is one prompt, and goe
   CHECK(atp::TensorFile(files / "p.npy").tensor("tensor").sub(expected).abs().max().item<float>() < 1e-6F);
 }
 
+TEST_CASE("what no format holds is refused: what it is, what the formats hold, what to do") {
+  const std::string mixture = "each input has a mixture of its own", other = "it is not known to put one prompt before",
+                    only_read = "PEFT has no such type";
+  struct Case {
+    std::vector<std::string> methods;
+    std::string combiner;
+    std::map<std::string, std::string> reasons;  // format → why not
+  };
+  const std::map<std::string, std::string> everywhere{{"npy", other}, {"peft", other}, {"attempt", other}};
+  std::vector<Case> cases{
+      {{"adapter", "adapter_drop", "adapter_fusion", "bitfit", "fine_tuning", "hyperformer", "hyperdecoder", "new_one"},
+       "",
+       everywhere},
+      {{"lora", "ia3", "prefix_tuning"}, "", {{"npy", other}, {"attempt", other}}},
+      {{"dept"}, "", {{"npy", other}, {"peft", only_read}, {"attempt", other}}},
+      {{"attempt"}, "attempt", {{"npy", mixture}, {"peft", mixture}}},
+  };
+  for (const auto* combiner : {"token_level", "linear", "dot", "smop", "single_prompt", "new_one"})
+    cases.push_back({{"attempt"}, combiner, {{"npy", mixture}, {"peft", mixture}, {"attempt", mixture}}});
+  const Folder files;
+  std::filesystem::create_directory(files / "checkpoint");
+  const auto result_of = [&](const std::string& method, const std::string& combiner) {
+    auto said = options({{"method", method}});
+    if (!combiner.empty()) said.set("combiner", combiner);
+    std::ofstream(files / "checkpoint/method.json") << atp::to_json(said);
+  };
+  atp::write_tensors(tensors_of(files), {{"prompt", counted({1, 3, 6})}, {"source_prompts", counted({2, 3, 6})}});
+  for (const auto& one : cases)
+    for (const auto& method : one.methods)
+      for (const auto& [format, reason] : one.reasons) {
+        CAPTURE(method);
+        CAPTURE(one.combiner);
+        CAPTURE(format);
+        result_of(method, one.combiner);
+        const auto message = message_of([&, &to = format] { convert(files.path(), files / "out", to); });
+        const auto whose = "cannot hold what method '" + method + "'" +
+                           (one.combiner.empty() ? "" : " with combiner '" + one.combiner + "'") + " has trained: ";
+        for (const auto& part : {"format '" + format + "' " + whose + reason, std::string("\n  result: every method\n"),
+                                 std::string("\n  peft: what is one prompt, as npy; mpt, lora, ia3, prefix_tuning"),
+                                 std::string("atp predict and recipes take a result as it is")})
+          CHECK_MESSAGE(contains(message, part), message);
+        CHECK_FALSE(std::filesystem::exists(files / "out"));
+      }
+
+  // SPoT's way to its prompt is another, and what it ends with is a prompt.
+  result_of("spot", "");
+  atp::write_tensors(tensors_of(files), {{"prompt", counted({3, 6})}});
+  convert(files.path(), files / "spot", "peft");
+  check_equal(files / "spot/adapter_model.safetensors", {{"prompt_embeddings", counted({3, 6})}});
+  CHECK(described(files / "spot").method == "prompt_tuning");
+}
+
 TEST_CASE("PEFT's types are read and written") {
   const Folder files;
   const std::string q = "base_model.model.encoder.block.0.layer.0.SelfAttention.q",
@@ -260,7 +312,7 @@ TEST_CASE("PEFT's types are read and written") {
   CHECK(described(dept).options.at("alpha").number() == 4);
   CHECK(described(dept).options.at("max_length").integer() == 5);
   CHECK(contains(message_of([&] { convert(dept, files / "dept.npy", "npy"); }),
-                 "it changes more than what stands before"));
+                 "it is not known to put one prompt before every input"));
   CHECK(contains(message_of([&] { convert(dept, files / "dept-again", "peft"); }), "PEFT has no such type"));
 }
 
