@@ -310,6 +310,7 @@ int convert(const po::variables_map& values) {
   request.from_format = text_at(values, "from");
   request.to_format = text_at(values, "to");
   request.task = text_at(values, "task");
+  request.backbone = text_at(values, "backbone");
   request.checkpoint = text_at(values, "checkpoint");
   request.tokenizer = text_at(values, "tokenizer");
   if (values.count("source-length")) request.source_length = source_length(values);
@@ -331,7 +332,9 @@ Command convert_command() {
         add("from", word("FORMAT"), "of IN: result, peft, attempt, npy or tfew; what it looks like where not given");
         add("to", word("FORMAT"), "of OUT: result, peft, attempt or npy; by its ending (.npy, .pt) where not given");
         add("task", word("NAME"), "of several tasks this one alone; the task of a result that is made");
-        add("checkpoint", word("NAME"), "of a result that is made: its backbone, as recipes say it");
+        add("checkpoint", word("NAME"), "of a result that is made: its backbone's weights, as recipes say it");
+        add("backbone", word("NAME"),
+            "of a result that is made: the plugin, where files do not name it and there are several");
         add("tokenizer", word("PATH"), "of a result that is made: spiece.model; the checkpoint's where not given");
         add("source-length", po::value<std::int64_t>()->value_name("N"),
             "of a result that is made: tokens of the longest source");

@@ -140,5 +140,7 @@ TEST_CASE("a conversion that is not complete says what is missing, and leaves no
   refused({"prompt.npy", "mine", "--checkpoint", "{random: tiny}", "--task", "tyo"}, "did you mean 'toy'?");
   refused({"prompt.npy", "mine", "--checkpoint", "{random: small}", "--task", "toy"},
           "does not fit method 'prompt_tuning'");
+  refused({"prompt.npy", "mine", "--checkpoint", "{random: tiny}", "--task", "toy", "--backbone", "t6"},
+          "did you mean 't5'?");
   CHECK_FALSE(std::filesystem::exists(experiment / "mine"));
 }

@@ -172,6 +172,7 @@ struct AdapterSummary {
   std::vector<std::string> sources;       // names of its source prompts
   std::vector<std::string> source_files;  // where each lies in a file of its own
   std::vector<TensorShape> tensors;       // by the names that results have
+  std::string backbone;                   // the plugin's name; "": the files do not say
 };
 
 struct AdapterTarget {

@@ -46,6 +46,8 @@ at::Tensor stacked(const std::vector<std::pair<std::string, at::Tensor>>& prompt
   return at::stack(tensors);
 }
 
+bool has_attention(const std::string& folder) { return fs::exists(folder + "/" + layers[0].file); }
+
 // The prompts of a folder by their tasks; "" for the one without a task.
 std::map<std::string, std::string> prompt_files(const std::string& folder) {
   std::map<std::string, std::string> files;
@@ -140,7 +142,7 @@ bool is_attempt(const std::string& path) {
     const TensorFile file(path);  // one matrix; others have a form of their own
     return file.entries().size() == 1 && file.entries()[0].name == "tensor";
   }
-  return !prompt_files(path).empty() || fs::exists(path + "/" + layers[0].file);
+  return !prompt_files(path).empty() || has_attention(path);
 }
 
 Adapter read_attempt(const std::string& path) {
@@ -155,7 +157,7 @@ Adapter read_attempt(const std::string& path) {
     if (!task.empty()) adapter.tasks.push_back(task);
     prompts.emplace_back(file, matrix_in(file));
   }
-  const bool mixes = fs::exists(path + "/" + layers[0].file);
+  const bool mixes = has_attention(path);
   if (!adapter.tasks.empty() && adapter.tasks.size() != prompts.size())
     throw FormatError(Origin{path, 0, 0}, "prefix_embeddings.pt and prefix_embeddings_" + adapter.tasks.front() +
                                               ".pt; expected the one, or one for each task");

@@ -27,7 +27,10 @@ AdapterSummary summary_of(const AdapterFile& file, const Adapter& adapter) {
                          .tasks = adapter.tasks,
                          .sources = adapter.sources,
                          .source_files = adapter.source_files,
-                         .tensors = {}};
+                         .tensors = {},
+                         .backbone = {}};
+  if (const Value* name = adapter.backbone.is_map() ? adapter.backbone.find("name") : nullptr; name && name->is_text())
+    summary.backbone = name->text();
   for (const auto& [name, tensor] : adapter.tensors) summary.tensors.push_back({name, tensor.sizes().vec()});
   return summary;
 }

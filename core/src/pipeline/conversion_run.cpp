@@ -116,6 +116,15 @@ Value without_inputs(Value options) {
   return options;
 }
 
+std::string backbone_name(const ConversionRequest& request, const AdapterSummary& summary, Catalogue& catalogue) {
+  if (!request.backbone.empty()) return request.backbone;
+  if (!summary.backbone.empty()) return summary.backbone;
+  const auto names = catalogue.names("backbone");
+  if (names.size() == 1) return names.front();
+  throw RecipeError("atp convert: " + request.from + " does not say of which backbone it is, and there are " +
+                    (names.empty() ? "none" : joined(names)) + "; say it with --backbone");
+}
+
 // The recipe whose training would have left such a result.
 Value recipe_of(const ConversionRequest& request, const AdapterSummary& summary, const std::vector<std::string>& tasks,
                 Catalogue& catalogue) {
@@ -138,7 +147,7 @@ Value recipe_of(const ConversionRequest& request, const AdapterSummary& summary,
   verb.set("train", train);
   steps.set("adapter", verb);
   Value& backbone = recipe.set("backbone", Value::map());
-  backbone.set("name", "t5");  // which all these formats are of
+  backbone.set("name", backbone_name(request, summary, catalogue));
   backbone.set("checkpoint", parse_yaml(request.checkpoint, "--checkpoint"));
   if (!request.tokenizer.empty()) backbone.set("tokenizer", fs::absolute(request.tokenizer).string());
   if (request.source_length) recipe.set("data", Value::map()).set("source_length", *request.source_length);

@@ -15,6 +15,7 @@ struct ConversionRequest {
   std::string to_format;    // "": by the ending of `to`
   std::string task;         // of several the one that is wanted; of a result that is made, its task
   // Of a result that is made: as `backbone: {checkpoint: …}` has them in a recipe.
+  std::string backbone;  // "": the one that the files name, or the only one there is
   std::string checkpoint;
   std::string tokenizer;
   std::optional<std::int64_t> source_length = {};
