@@ -13,9 +13,11 @@
 #include <ctime>
 #include <map>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "atp/error.h"
+#include "data/cache_file.h"
 
 namespace atp {
 
@@ -52,10 +54,11 @@ std::string file_digest(const std::string& path) {
   if (descriptor < 0) throw Error(path + ": cannot be opened: " + reason(errno));
   const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(), XXH3_freeState);
   XXH3_128bits_reset(state.get());
-  std::vector<char> block(1 << 20);
+  constexpr std::size_t block_bytes = std::size_t{1} << 20;
+  const auto block = std::make_unique_for_overwrite<char[]>(block_bytes);  // there may be many files, all of them small
   ssize_t count = 0;
-  while ((count = ::read(descriptor, block.data(), block.size())) > 0 || (count < 0 && errno == EINTR))
-    if (count > 0) XXH3_128bits_update(state.get(), block.data(), static_cast<std::size_t>(count));
+  while ((count = ::read(descriptor, block.get(), block_bytes)) > 0 || (count < 0 && errno == EINTR))
+    if (count > 0) XXH3_128bits_update(state.get(), block.get(), static_cast<std::size_t>(count));
   const int error = errno;
   ::close(descriptor);
   if (count < 0) throw Error(path + ": cannot be read: " + reason(error));
@@ -64,6 +67,7 @@ std::string file_digest(const std::string& path) {
 
 struct ContentDigests::Memory {
   std::map<std::string, std::pair<std::string, std::string>> known;  // path → fingerprint, digest
+  std::vector<std::string> unwritten;                                // of these
   std::unique_ptr<SQLite::Database> database;
   bool opened = false;
 
@@ -93,44 +97,130 @@ struct ContentDigests::Memory {
 
 ContentDigests::ContentDigests(std::string database)
     : database_(std::move(database)), memory_(std::make_unique<Memory>()) {}
-ContentDigests::~ContentDigests() = default;
+ContentDigests::~ContentDigests() {
+  try {
+    write_remembered();
+  } catch (const std::exception&) {  // remembering is a convenience
+  }
+}
 
 std::string ContentDigests::file(const std::string& path) { return asked_[path] = digest_of(path); }
+
+namespace {
+
+// What is below a folder: its files by name, in order, and what tells that all of them are still those that were read.
+struct Folder {
+  std::vector<std::string> names;
+  std::string print;
+  bool settled = true;
+};
+
+void add_names(const fs::path& folder, const std::string& before, std::vector<std::string>& names) {
+  boost::system::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = before + entry->path().filename().string();
+    boost::system::error_code ignored;
+    if (fs::is_directory(entry->path(), ignored))
+      add_names(entry->path(), name + "/", names);
+    else if (fs::is_regular_file(entry->path(), ignored))
+      names.push_back(name);
+  }
+  if (error) throw Error(folder.string() + ": cannot be read: " + error.message());
+}
+
+Folder look_into(const std::string& folder) {
+  Folder found;
+  add_names(folder, "", found.names);
+  std::sort(found.names.begin(), found.names.end());
+  CacheKey all;
+  for (const auto& name : found.names) {
+    struct stat status = {};
+    const std::string path = folder + "/" + name;
+    if (::stat(path.c_str(), &status) != 0) throw Error(path + ": cannot be read: " + reason(errno));
+    all.add(name);
+    all.add(fingerprint(status));
+    found.settled = found.settled && is_settled(status);
+  }
+  found.print = hexadecimal(all.hash());
+  return found;
+}
+
+}  // namespace
 
 std::string ContentDigests::digest_of(const std::string& path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) throw Error(path + ": cannot be read: " + reason(errno));
   const std::string name = fs::canonical(path).string();
-  const std::string print = fingerprint(status);
+  if (!S_ISDIR(status.st_mode)) {
+    const std::string print = fingerprint(status);
+    std::string digest = remembered(name, print);
+    if (!digest.empty()) return digest;
+    digest = file_digest(path);
+    if (is_settled(status)) remember(name, print, digest);
+    return digest;
+  }
+  const Folder folder = look_into(name);
+  std::string digest = remembered(name, folder.print);
+  if (!digest.empty()) return digest;
+  CacheKey all;
+  for (const auto& file : folder.names) {
+    all.add(file);
+    all.add(file_digest(name + "/" + file));
+  }
+  digest = hexadecimal(all.hash());
+  if (folder.settled) remember(name, folder.print, digest);
+  return digest;
+}
+
+std::string ContentDigests::remembered(const std::string& name, const std::string& print) {
   const auto known = memory_->known.find(name);
   if (known != memory_->known.end() && known->second.first == print) return known->second.second;
-
   // An existing database is asked; one is made only when there is something to write.
-  if (!database_.empty() && (memory_->opened || fs::exists(database_))) {
-    if (SQLite::Database* database = memory_->open(database_)) try {
-        SQLite::Statement query(*database, "SELECT digest FROM digests WHERE path = ? AND fingerprint = ?");
-        query.bind(1, name);
-        query.bind(2, print);
-        if (query.executeStep()) {
-          const std::string digest = query.getColumn(0).getString();
-          memory_->known[name] = {print, digest};
-          return digest;
-        }
-      } catch (const SQLite::Exception&) {
-      }
-  }
-  const std::string digest = file_digest(path);
-  if (!is_settled(status)) return digest;
-  memory_->known[name] = {print, digest};
+  if (database_.empty() || !(memory_->opened || fs::exists(database_))) return "";
   if (SQLite::Database* database = memory_->open(database_)) try {
-      SQLite::Statement insert(*database, "INSERT OR REPLACE INTO digests VALUES (?, ?, ?)");
-      insert.bind(1, name);
-      insert.bind(2, print);
-      insert.bind(3, digest);
-      insert.exec();
+      SQLite::Statement query(*database, "SELECT digest FROM digests WHERE path = ? AND fingerprint = ?");
+      query.bind(1, name);
+      query.bind(2, print);
+      if (query.executeStep()) {
+        const std::string digest = query.getColumn(0).getString();
+        memory_->known[name] = {print, digest};
+        return digest;
+      }
     } catch (const SQLite::Exception&) {
     }
-  return digest;
+  return "";
+}
+
+void ContentDigests::remember(const std::string& name, const std::string& print, const std::string& digest) {
+  constexpr std::size_t most_unwritten = 4096;
+  memory_->known[name] = {print, digest};
+  memory_->unwritten.push_back(name);
+  if (memory_->unwritten.size() == most_unwritten) write_remembered();
+}
+
+// Together: a folder may have tens of thousands of texts, and each transaction waits for the disk.
+void ContentDigests::write_remembered() {
+  const auto names = std::exchange(memory_->unwritten, {});
+  if (names.empty()) return;
+  if (SQLite::Database* database = memory_->open(database_)) try {
+      SQLite::Transaction transaction(*database);
+      SQLite::Statement insert(*database, "INSERT OR REPLACE INTO digests VALUES (?, ?, ?)");
+      for (const auto& name : names) {
+        const auto& [print, digest] = memory_->known.at(name);
+        insert.bind(1, name);
+        insert.bind(2, print);
+        insert.bind(3, digest);
+        insert.exec();
+        insert.reset();
+      }
+      transaction.commit();
+    } catch (const SQLite::Exception&) {
+    }
+}
+
+std::map<std::string, std::string> ContentDigests::take_asked() {
+  write_remembered();
+  return std::exchange(asked_, {});
 }
 
 std::string ContentDigests::checkpoint(const std::string& folder) {

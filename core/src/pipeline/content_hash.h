@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
 // What files hold, as XXH3-128 digests of 32 hexadecimal digits.
 namespace atp {
@@ -20,16 +19,20 @@ class ContentDigests {
   explicit ContentDigests(std::string database);
   ~ContentDigests();
 
-  std::string file(const std::string& path);  // throws Error where it cannot be read
+  // Of a file, or of all files below a folder, which are remembered together. Throws Error where one cannot be read.
+  std::string file(const std::string& path);
   // A folder in Hub layout: config, weights and tokenizer, whatever else lies beside them.
   std::string checkpoint(const std::string& folder);
 
   // The files asked for since the last call, each with the digest that was given.
-  std::map<std::string, std::string> take_asked() { return std::exchange(asked_, {}); }
+  std::map<std::string, std::string> take_asked();
 
  private:
   struct Memory;
   std::string digest_of(const std::string& path);
+  std::string remembered(const std::string& name, const std::string& print);  // "": not
+  void remember(const std::string& name, const std::string& print, const std::string& digest);
+  void write_remembered();
   std::string database_;
   std::map<std::string, std::string> asked_;
   std::unique_ptr<Memory> memory_;

@@ -409,7 +409,7 @@ StepContents Planner::plugins_of(const Work& work) const {
 void Planner::require_unchanged(const Work& work) {
   constexpr const char* advice = "; the same command plans anew, and what is finished stays";
   for (const auto& [path, digest] : work.files) {
-    if (!is_file(path))
+    if (!is_file(path) && !is_folder(path))
       throw DataError({path}, std::string("was there when the run was planned, and is gone") + advice);
     if (digests_.file(path) != digest)
       throw DataError({path}, std::string("has changed since the run was planned") + advice);

@@ -4,8 +4,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <utility>
+
 #include "atp/error.h"
+#include "atp/file.h"
 #include "temporary_folder.h"
+#include "tests/places.h"
 
 using atp::ContentDigests;
 
@@ -71,6 +75,48 @@ TEST_CASE("a checkpoint is its config, weights and tokenizer") {
     folder.write(std::string("c/") + part, "more weights");
     CHECK(digests.checkpoint(folder / "c") != without);
   }
+}
+
+TEST_CASE("a folder's digest is that of its files and their names, remembered as one") {
+  const TemporaryFolder folder;
+  const std::string database = folder / "cache/digests.sqlite", docs = folder / "docs";
+  const auto write = [&](const std::string& name, const std::string& text) {
+    make_old(folder.write("docs/" + name, text), 1000000000);
+  };
+  const auto digest = [&] { return ContentDigests(database).file(docs); };
+  std::string before;
+  const auto is_new = [&] { return std::exchange(before, digest()) != before; };
+  write("a", "one");
+  write("b/c", "two");
+  CHECK(is_new());
+  CHECK_FALSE(is_new());
+  write("a", "1");
+  CHECK(is_new());
+  write("b/d", "two");
+  CHECK(is_new());
+  std::filesystem::rename(folder / "docs/b/d", folder / "docs/b/e");
+  CHECK(is_new());
+  std::filesystem::remove(folder / "docs/b/e");
+  CHECK(is_new());
+  ContentDigests digests("");
+  CHECK(digests.file(docs) == before);
+  CHECK(digests.take_asked() == std::map<std::string, std::string>{{docs, before}});
+}
+
+TEST_CASE("the digests of many files are written in one transaction") {
+  const TemporaryFolder folder;
+  const std::string database = folder / "digests.sqlite";
+  std::map<std::string, std::string> asked;
+  {
+    ContentDigests digests(database);
+    for (const auto& entry : std::filesystem::directory_iterator(tests::in_source_tree("/core/include/atp")))
+      digests.file(std::filesystem::canonical(entry.path()).string());  // old enough to be remembered
+    asked = digests.take_asked();
+  }
+  CHECK(asked.size() > 10);
+  const std::string bytes = atp::read_file(database);
+  for (const auto& [path, digest] : asked) CHECK(bytes.find(digest) != std::string::npos);
+  CHECK(bytes.substr(24, 4) == std::string("\0\0\0\2", 4));  // SQLite's count of transactions: the table, the digests
 }
 
 TEST_CASE("a missing file is named") {
