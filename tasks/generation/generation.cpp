@@ -1,6 +1,9 @@
 #include "generation.h"
 
+#include <atp/characters.h>
 #include <atp/plugin.h>
+
+#include <algorithm>
 
 namespace atp::generation {
 
@@ -20,6 +23,41 @@ Files line_by_line(const std::string& folder, const std::string& document, const
     files.splits.push_back({split == "val" ? "validation" : split, {stem + ".source"}, {stem + ".target"}});
   }
   return files;
+}
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
+    lines.push_back(text.substr(0, end));
+    text.remove_prefix(end);
+    text.remove_prefix(text.starts_with("\r\n") ? 2 : std::min<std::size_t>(text.size(), 1));
+  }
+  return lines;
+}
+
+namespace {
+
+bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
+
+bool is_blank(std::string_view character) { return is_space(characters(character).front()); }
+
+}  // namespace
+
+std::string_view stripped(std::string_view text) {
+  while (!text.empty()) {
+    std::size_t size = 1;
+    while (size < text.size() && continues(text[size])) ++size;
+    if (!is_blank(text.substr(0, size))) break;
+    text.remove_prefix(size);
+  }
+  while (!text.empty()) {
+    std::size_t last = text.size() - 1;
+    while (last > 0 && continues(text[last])) --last;
+    if (!is_blank(text.substr(last))) break;
+    text.remove_suffix(text.size() - last);
+  }
+  return text;
 }
 
 }  // namespace atp::generation

@@ -40,12 +40,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static PackedFile file;
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  if (data[0] % 4 == 3) {
+  const std::size_t form = data[0] % 5;  // zip, tar.gz, tar, gzip, 7z
+  if (form == 3) {
     atp::GzipBytes unpacked(std::make_unique<atp::TextBytes>(bytes), "input");
     size_of(unpacked);
     return 0;
   }
-  const std::string path = file.write(bytes, atp::archive_endings()[data[0] % 4 == 0 ? 0 : data[0] % 4 == 1 ? 1 : 3]);
+  const std::string path = file.write(bytes, form < 2 ? atp::archive_endings()[form] : form == 2 ? ".tar" : ".7z");
   std::set<std::string> names;
   for (const auto& entry : *atp::archive_entries(path)) {
     if (entry.name.starts_with("/") || entry.name.starts_with("../")) std::abort();

@@ -9,12 +9,14 @@ import collections
 import gzip
 import io
 import json
+import lzma
 import math
 import pathlib
 import pickle
 import struct
 import tarfile
 import zipfile
+import zlib
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
 
@@ -208,8 +210,39 @@ def row_files():
     return {"rows_tsv": tsv, "rows_csv": csv, "rows_jsonl": jsonl, "rows_json": json_}
 
 
+def seven_zip(names, packed=None, sizes=None, coder=b"\x21\x21\x01\x08", encoded=False):
+    """A 7z archive: one folder of one coder (LZMA2; b"\\x01\\x00" copies), an entry for each name; 7zFormat.txt has the form."""
+    def number(value):
+        for more in range(8):
+            if value < 1 << 7 * (more + 1):
+                return bytes([0xff << 8 - more & 0xff | value >> 8 * more]) + (value & (1 << 8 * more) - 1).to_bytes(more, "little")
+        return b"\xff" + value.to_bytes(8, "little")
+
+    def squeezed(data):
+        return lzma.compress(data, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 16}])
+
+    def streams(at, packed, size, coder, substreams=b""):
+        return (b"\x06" + number(at) + b"\x01\x09" + number(len(packed)) + b"\0" +
+                b"\x07\x0b\x01\0\x01" + coder + b"\x0c" + number(size) + b"\0" + substreams + b"\0")
+
+    texts = [name.encode() * 20 for name in names]
+    sizes = sizes or [len(text) for text in texts]
+    packed = squeezed(b"".join(texts)) if packed is None else packed
+    substreams = (b"\x08\x0d" + number(len(names)) + b"\x09" + b"".join(map(number, sizes[:-1])) +
+                  b"\x0a\x01" + b"".join(struct.pack("<I", zlib.crc32(text)) for text in texts) + b"\0")
+    words = b"\0" + b"".join(name.encode("utf-16-le") + b"\0\0" for name in names)
+    header = (b"\x01\x04" + streams(0, packed, sum(sizes), coder, substreams) +
+              b"\x05" + number(len(names)) + b"\x11" + number(len(words)) + words + b"\0\0")
+    if encoded:
+        small = squeezed(header)
+        header = b"\x17" + streams(len(packed), small, len(header), b"\x21\x21\x01\x08")
+        packed += small
+    start = struct.pack("<QQI", len(packed), len(header), zlib.crc32(header))
+    return b"7z\xbc\xaf\x27\x1c\0\x04" + struct.pack("<I", zlib.crc32(start)) + start + packed + header
+
+
 def archives():
-    """Their first byte says which form: 0 zip, 1 tar.gz, 2 tar, 3 gzip."""
+    """Their first byte says which form: 0 zip, 1 tar.gz, 2 tar, 3 gzip, 4 7z."""
     def zipped(method, *names):
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", method) as archive:
@@ -240,6 +273,12 @@ def archives():
         "tar-gz": b"\1" + gzip.compress(tarred(tarfile.USTAR_FORMAT, *names), mtime=0),
         "gzip": b"\3" + gz, "gzip-members": b"\3" + gz + gz + b"\0" * 16, "gzip-cut": b"\3" + gz[:-9],
         "gzip-sum": b"\3" + gz[:-6] + b"\1" + gz[-5:], "empty": b"", "nothing": b"\0",
+        "7z": b"\4" + seven_zip(names), "7z-encoded": b"\4" + seven_zip(names, encoded=True),
+        "7z-copied": b"\4" + seven_zip(["a", "b"], packed=b"a" * 20 + b"b" * 20, coder=b"\x01\0"),
+        "7z-sum": b"\4" + seven_zip(["a", "b"], packed=b"a" * 20 + b"c" * 20, coder=b"\x01\0"),
+        "7z-out": b"\4" + seven_zip(["../x"]), "7z-twice": b"\4" + seven_zip(["a", "b", "a"]),
+        "7z-cut": b"\4" + seven_zip(names)[:-20], "7z-huge": b"\4" + seven_zip(["a", "b"], sizes=[2**40, 20]),
+        "7z-long": b"\4" + seven_zip(["a", "b"], sizes=[30, 20]), "7z-dictionary": b"\4" + seven_zip(names, coder=b"\x21\x21\x01\x28"),
     }
     return files
 

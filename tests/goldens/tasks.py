@@ -8,6 +8,7 @@ split. All rows are made up. tests/unit/tasks/templates.cpp writes the files and
 
 import csv
 import decimal
+import hashlib
 import io
 import json
 import pathlib
@@ -365,6 +366,58 @@ for task, folder in (("xsum", "xsum"), ("cnn_dailymail", "cnn_dm")):
 text = [example(f"samsum summarize: {a}\r\n", b) for a, b in texts]
 case("samsum", {f"samsum/{split}.json": json.dumps([{"id": "1", "summary": b, "dialogue": a + "\r\n"} for a, b in texts]) for split in ("train", "val", "test")},
      train=text, validation=text, test=text)
+
+
+# As the Hub's script for XSum has it, and See et al.'s for CNN / Daily Mail without its lower case.
+def bbc_summary(text):
+    page = ("Share this with", "Email", "Facebook", "Messenger", "Twitter", "Pinterest", "WhatsApp", "Linkedin", "LinkedIn",
+            "Copy this link", "These are external links and will open in a new window")
+    kept = [line for line in io.StringIO(text.replace("\r\n", "\n")) if line.rstrip("\n") not in page and line.strip()]
+    sections = "".join(kept).split("[SN]")
+    return sections[8].strip(), sections[6].strip()
+
+
+def story(text):
+    article, highlights, into = [], [], None
+    for line in text.replace("\r\n", "\n").split("\n"):
+        line = line.strip()
+        if "@highlight" not in line and line and line[-1] not in (".", "!", "?", "...", "'", "`", '"', "\u2019", "\u201d", ")"):
+            line += " ."
+        if line.startswith("@highlight"):
+            into = highlights
+        elif line:
+            (article if into is None else into).append(line)
+    return " ".join(article), "\n".join(highlights)
+
+
+def listed(task, documents, form, **split_lists):
+    """`split_lists`: split → its documents' names, in order."""
+    return {split: [example(f"{task} summarize: {a}", b) for a, b in (form(documents[name]) for name in names)]
+            for split, names in split_lists.items()}
+
+
+bbc = {
+    "30": "[SN]URL[SN]\nhttp://example.org/30\n\n[SN]TITLE[SN]\nRain\n\n[SN]FIRST-SENTENCE[SN]\nIt rained.\n\n[SN]RESTBODY[SN]\nShare this with\nEmail\nIt rained \"all\" day.\n\n \u00a0\nIt stopped.\n",
+    "4": "[SN]URL[SN]\r\nx\r\n\r\n[SN]TITLE[SN]\r\nSong\r\n\r\n[SN]FIRST-SENTENCE[SN]\r\nAnn sang \u201cLa\u201d.\u2003\r\n\r\n[SN]RESTBODY[SN]\r\n  She sang.\r\nThese are external links and will open in a new window\r\nEmail her\r\n\r\n",
+    "5": "[SN]URL[SN]\n\n[SN]TITLE[SN]\n\n[SN]FIRST-SENTENCE[SN]\nOne\nand two.\n\n[SN]RESTBODY[SN]\n",
+    "6": "[SN]in no list",
+}
+lists = {"train": ["5", "30"], "validation": ["4"], "test": ["30", "4", "5"]}
+for folder in ("", "xsum/"):
+    case("xsum", {f"{folder}XSum-TRAINING-DEV-TEST-SPLIT-90-5-5.json": json.dumps(lists), **{f"{folder}bbc-summary-data/{name}.summary": text for name, text in bbc.items()}},
+         **listed("xsum", bbc, bbc_summary, **lists))
+
+stories = {
+    "http://www.cnn.com/a": "LONDON (CNN) -- It rained\n\nA caption\n\nIt stopped.\u00a0\n\n@highlight\n\nRain stops\n\n@highlight\n\nIs it wet?\n",
+    "http://www.dailymail.co.uk/b.html": "By . Ann\r\n\r\nHe said: \u201cno\u201d\r\n\r\nsee (below)\r\n\r\nfoo@highlight bar\r\n\r\n@highlight\r\n\r\n\u2003Caf\u00e9 shut\r\n",
+    "http://www.cnn.com/c": "One\r\rtwo!\n@highlight\nIt's Ann's'\n",
+}
+rain, ann, one = stories
+lists = {"train": [one, ann, rain], "val": [ann], "test": [rain, one]}
+for folder, of_lists in (("", "url_lists/"), ("", ""), ("cnn_dailymail/", "")):
+    files = {f"{folder}{'cnn' if 'cnn' in url else 'dailymail'}/stories/{hashlib.sha1(url.encode()).hexdigest()}.story": text for url, text in stories.items()}
+    files.update({f"{folder}{of_lists}all_{split}.txt": "".join(url + "\n" for url in urls) for split, urls in lists.items()})
+    case("cnn_dailymail", files, **{"validation" if split == "val" else split: of for split, of in listed("cnn_dailymail", stories, lambda text: story(text.replace("\r\n", "\n").replace("\r", "\n")), **lists).items()})
 
 output = pathlib.Path(__file__).with_suffix(".json")
 output.write_text(json.dumps(cases, ensure_ascii=False, indent=1) + "\n")

@@ -42,9 +42,9 @@ enum class Role { train, evaluate };
 
 // Where the rows of each split are, in one form of distribution. Paths stand below the data root and are tried in
 // order; one that is not there is looked for below the suite's folder, with `.gz` behind it, and inside an archive that
-// has the name of its first folder or one of `archives`' (.zip, .tar.gz, .tgz). A path may hold `*`: all files that
-// match, in the order of their names, are one split. Columns are found by the header's names, or by `columns` for a
-// file without a header (then `columns` names all of them).
+// has the name of its first folder or one of `archives`' (.zip, .tar.gz, .tgz, .tar, .7z). A path may hold `*`: all
+// files that match, in the order of their names, are one split. Columns are found by the header's names, or by
+// `columns` for a file without a header (then `columns` names all of them).
 struct ATP_EXPORT Files {
   enum class Format {
     none,
@@ -60,6 +60,9 @@ struct ATP_EXPORT Files {
     std::string name;  // "train", "dev", "test", or what `Splits::official` should call it
     std::vector<std::string> paths;
     std::vector<std::string> labels = {};  // files of one label a line, beside `paths`: the column "label" (PIQA)
+    // Of texts: which documents of the folders `paths`, all of which have to be there, are in the split, and in which
+    // order. The first file that is there counts: a name a line, or JSON (a list, or a map with one for each split).
+    std::vector<std::string> lists = {};  // EXAMPLE: tasks/generation/cnn_dailymail.cpp
   };
 
   Format format = Format::none;
@@ -68,6 +71,10 @@ struct ATP_EXPORT Files {
   std::vector<std::string> archives = {};  // names without ending, where it is not the first folder's: "aclImdb_v1"
   // This form's column → what the task's `render` calls it.
   std::vector<std::pair<std::string, std::string>> renamed = {};
+  // What a list says → the name of a document below its folder; none: the same.
+  std::function<std::string(const std::string& listed)> name_of_listed = {};
+  // Of texts: a document → its row's columns, in place of "text". Throws DataError for one that is not of the form.
+  std::function<std::vector<std::pair<std::string, std::string>>(const std::string& text)> columns_of_text = {};
 };
 
 using SplitPaths = std::vector<std::pair<std::string, std::string>>;

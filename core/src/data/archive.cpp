@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -37,27 +38,33 @@ class OpenArchive {
   bool is_folder() const { return archive_entry_filetype(entry_) == AE_IFDIR; }
   // The next bytes of the entry and where they stand in it; false at its end.
   bool block(std::string_view& bytes, std::int64_t& offset);
-  std::int64_t packed_bytes() const { return archive_filter_bytes(archive_, -1); }
+  // Read so far. A 7z packs its entries together, and its table stands at its end: all of it counts for each of them.
+  std::int64_t packed_bytes() const { return is_7z_ ? file_bytes_ : archive_filter_bytes(archive_, -1); }
+  std::int64_t packed_bytes_before() const { return is_7z_ ? 0 : packed_bytes(); }  // the entry that it stands on
   const std::string& path() const { return path_; }
 
  private:
   static la_ssize_t read(archive* from, void* self, const void** buffer);
   [[noreturn]] void fail(const std::string& what);
-  void open_zip();
+  void open_seekable();
   void open_tar();
 
   std::string path_;
+  bool is_7z_;
   archive* archive_;
   archive_entry* entry_ = nullptr;
+  std::int64_t file_bytes_ = 0;        // of a 7z
+  std::int64_t stated_bytes_ = 0;      // of its entries so far
   std::unique_ptr<ByteSource> bytes_;  // of a tar
   std::exception_ptr thrown_;          // by `bytes_`, below libarchive's own functions
 };
 
-OpenArchive::OpenArchive(std::string path) : path_(std::move(path)), archive_(archive_read_new()) {
+OpenArchive::OpenArchive(std::string path)
+    : path_(std::move(path)), is_7z_(path_.ends_with(".7z")), archive_(archive_read_new()) {
   if (!archive_) throw DataError({path_}, "cannot be read: no memory");
   try {
-    if (path_.ends_with(".zip")) {
-      open_zip();
+    if (is_7z_ || path_.ends_with(".zip")) {
+      open_seekable();
     } else {
       open_tar();
     }
@@ -67,10 +74,17 @@ OpenArchive::OpenArchive(std::string path) : path_(std::move(path)), archive_(ar
   }
 }
 
-void OpenArchive::open_zip() {
+void OpenArchive::open_seekable() {
   const FileBytes there(path_);  // what is not there or no file is said in our words
-  archive_read_support_format_zip_seekable(archive_);
-  if (archive_read_open_filename(archive_, path_.c_str(), 1 << 16) != ARCHIVE_OK) fail("no zip archive, or cut short");
+  if (is_7z_) {
+    struct stat status = {};
+    if (::stat(path_.c_str(), &status) == 0) file_bytes_ = status.st_size;
+    archive_read_support_format_7zip(archive_);
+  } else {
+    archive_read_support_format_zip_seekable(archive_);
+  }
+  if (archive_read_open_filename(archive_, path_.c_str(), 1 << 16) != ARCHIVE_OK)
+    fail(std::string("no ") + (is_7z_ ? "7z" : "zip") + " archive, or cut short");
 }
 
 void OpenArchive::open_tar() {
@@ -105,6 +119,11 @@ bool OpenArchive::next() {
   const int status = archive_read_next_header(archive_, &entry_);
   if (status == ARCHIVE_EOF) return false;
   if (status != ARCHIVE_OK && status != ARCHIVE_WARN) fail("the archive is broken or cut short");
+  if (is_7z_) {  // which unpacks what it passes over, too, but never more than its table states
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+    stated_bytes_ += std::clamp<std::int64_t>(archive_entry_size(entry_), 0, most - stated_bytes_);
+    UnpackLimit(path_).check(static_cast<std::uint64_t>(file_bytes_), static_cast<std::uint64_t>(stated_bytes_));
+  }
   return true;
 }
 
@@ -135,7 +154,9 @@ bool OpenArchive::block(std::string_view& bytes, std::int64_t& offset) {
 class EntryBytes final : public ByteSource {
  public:
   explicit EntryBytes(OpenArchive& archive)
-      : archive_(archive), limit_(archive.path() + ": " + archive.entry().name), start_(archive.packed_bytes()) {}
+      : archive_(archive),
+        limit_(archive.path() + ": " + archive.entry().name),
+        start_(archive.packed_bytes_before()) {}
 
   std::string_view next() override {
     std::string_view bytes;
@@ -161,10 +182,6 @@ class EntryBytes final : public ByteSource {
   std::int64_t position_ = 0;
   bool ended_ = false;
 };
-
-bool leads_out(const std::string& name) {
-  return name.starts_with("/") || ("/" + name + "/").find("/../") != std::string::npos;
-}
 
 std::vector<ArchiveEntry> list(const std::string& path) {
   std::vector<ArchiveEntry> entries;
@@ -199,13 +216,17 @@ void require_readable(const ArchiveEntry& entry, const std::string& path) {
 }  // namespace
 
 const std::vector<std::string>& archive_endings() {
-  static const std::vector<std::string> endings = {".zip", ".tar.gz", ".tgz", ".tar"};
+  static const std::vector<std::string> endings = {".zip", ".tar.gz", ".tgz", ".tar", ".7z"};
   return endings;
 }
 
 bool is_archive(const std::string& path) {
   const auto& endings = archive_endings();
   return std::any_of(endings.begin(), endings.end(), [&](const std::string& ending) { return path.ends_with(ending); });
+}
+
+bool leads_out(const std::string& name) {
+  return name.starts_with("/") || ("/" + name + "/").find("/../") != std::string::npos;
 }
 
 std::shared_ptr<const std::vector<ArchiveEntry>> archive_entries(const std::string& path) {
@@ -228,33 +249,46 @@ std::shared_ptr<const std::vector<ArchiveEntry>> archive_entries(const std::stri
   return known.entries;
 }
 
+void pass_entries(const std::string& path, std::size_t count,
+                  const std::function<std::optional<std::size_t>(const std::string& name)>& number_of,
+                  const std::function<void(std::size_t number, ByteSource& bytes)>& visit) {
+  OpenArchive archive(path);
+  while (count > 0 && archive.next()) {
+    const ArchiveEntry entry = archive.entry();
+    if (archive.is_folder()) continue;
+    const auto number = number_of(entry.name);
+    if (!number) continue;
+    require_readable(entry, path);
+    EntryBytes bytes(archive);
+    visit(*number, bytes);
+    --count;
+  }
+}
+
 void visit_entries(const std::string& path, const std::vector<std::string>& names,
                    const std::function<void(std::size_t index, ByteSource& bytes)>& visit) {
   std::map<std::string, std::size_t> wanted;
   for (std::size_t i = 0; i < names.size(); ++i) wanted.emplace(names[i], i);
+  const auto number_of = [&](const std::string& name) {
+    std::optional<std::size_t> number;
+    if (const auto taken = wanted.extract(name)) number = taken.mapped();
+    return number;
+  };
   std::vector<std::optional<SpillFile::Piece>> put_by(names.size());
   std::optional<SpillFile> spill;
   std::size_t next = 0;
-  OpenArchive archive(path);
-  while (next < names.size() && archive.next()) {
-    const ArchiveEntry entry = archive.entry();
-    const auto found = wanted.find(entry.name);
-    if (found == wanted.end() || archive.is_folder()) continue;
-    const std::size_t index = found->second;
-    wanted.erase(found);
-    require_readable(entry, path);
-    EntryBytes bytes(archive);
+  pass_entries(path, wanted.size(), number_of, [&](std::size_t index, ByteSource& bytes) {
     if (index != next) {
       if (!spill) spill.emplace();
       put_by[index] = spill->append(bytes);
-      continue;
+      return;
     }
     visit(next++, bytes);
     for (; next < names.size() && put_by[next]; ++next) {
       SpilledBytes spilled(*spill, *put_by[next]);
       visit(next, spilled);
     }
-  }
+  });
   if (next < names.size()) throw DataError({path}, "no entry " + wanted.begin()->first + " in this archive any more");
 }
 

@@ -172,12 +172,16 @@ class Search {
 
   // What stands at a path, in the first form of it that is there.
   std::vector<DataPart> at(const std::string& path) const;
+  // The folder at a path, on the disk or in an archive, where it is there and not empty.
+  std::optional<DataPart> folder_at(const std::string& path) const;
   std::vector<std::string> archives(const std::string& path) const;  // that `at` looks into; their names without ending
 
  private:
   std::vector<DataPart> given(const std::string& path) const;
   std::vector<DataPart> in_folder(const std::string& folder, const std::string& path) const;
   std::vector<DataPart> in_archive(const std::string& archive, const std::string& path) const;
+  std::vector<std::string> places_in(const std::string& archive, const std::string& path) const;
+  std::vector<std::string> archive_files(const std::string& path) const;
 
   const Files& form_;
   bool texts_;
@@ -194,13 +198,18 @@ std::vector<DataPart> Search::in_folder(const std::string& folder, const std::st
   return parts;
 }
 
-std::vector<DataPart> Search::in_archive(const std::string& archive, const std::string& path) const {
+// Where in an archive a path may stand.
+std::vector<std::string> Search::places_in(const std::string& archive, const std::string& path) const {
   const std::size_t slash = path.find('/');
   const std::string stem = components(archive).back().substr(0, components(archive).back().find('.'));
   std::vector<std::string> inside = {path, stem + "/" + path};
   if (slash != std::string::npos && archives(path).front() == path.substr(0, slash))
     inside.push_back(path.substr(slash + 1));
-  for (const auto& pattern : inside) {
+  return inside;
+}
+
+std::vector<DataPart> Search::in_archive(const std::string& archive, const std::string& path) const {
+  for (const auto& pattern : places_in(archive, path)) {
     for (const auto& form : with_gzip(pattern, texts_)) {
       std::vector<DataPart> parts;
       const std::size_t fixed = fixed_folders(components(form));
@@ -251,25 +260,51 @@ std::vector<DataPart> Search::at(const std::string& path) const {
       if (auto parts = in_folder(base, form); !parts.empty()) return parts;
     }
   }
-  for (const auto& base : bases_) {
-    for (const auto& name : archives(path)) {
-      for (const auto& ending : archive_endings()) {
-        const std::string archive = (fs::path(base) / (name + ending)).string();
-        if (!is_file(archive)) continue;
-        if (auto parts = in_archive(archive, path); !parts.empty()) return parts;
-      }
-    }
+  for (const auto& archive : archive_files(path)) {
+    if (auto parts = in_archive(archive, path); !parts.empty()) return parts;
   }
   return {};
 }
 
+std::vector<std::string> Search::archive_files(const std::string& path) const {
+  std::vector<std::string> files;
+  for (const auto& base : bases_) {
+    for (const auto& name : archives(path)) {
+      for (const auto& ending : archive_endings()) {
+        std::string archive = (fs::path(base) / (name + ending)).string();
+        if (is_file(archive)) files.push_back(std::move(archive));
+      }
+    }
+  }
+  return files;
+}
+
+std::optional<DataPart> Search::folder_at(const std::string& path) const {
+  for (const auto& base : bases_) {
+    boost::system::error_code error;
+    const fs::path folder = fs::path(base) / path;
+    if (fs::is_directory(folder, error) && !fs::is_empty(folder, error))
+      return DataPart{folder.string(), "", Format::texts};
+  }
+  for (const auto& archive : archive_files(path)) {
+    const auto entries = archive_entries(archive);
+    for (const auto& place : places_in(archive, path)) {
+      const auto below = [&](const ArchiveEntry& entry) { return entry.name.starts_with(place + "/"); };
+      if (std::any_of(entries->begin(), entries->end(), below)) return DataPart{archive, place, Format::texts};
+    }
+  }
+  return std::nullopt;
+}
+
 // The form that a file which a user gave has by its ending, where that is another than the task's own.
 Files form_of_given(const TextTask& task, const Files& form, const std::string& path) {
-  const Format named = format_by_name(path);
-  if (!fs::path(path).is_absolute() || named == Format::none || form.format == Format::by_name ||
-      form.format == Format::texts || named == form.format) {
+  Format named = format_by_name(path);
+  if (form.format == Format::texts && is_file(file_on_disk(path))) {  // rows in place of a folder
+    if (named == Format::none && is_archive(file_on_disk(path))) named = Format::by_name;
+  } else if (form.format == Format::texts || form.format == Format::by_name) {
     return form;
   }
+  if (!fs::path(path).is_absolute() || named == Format::none || named == form.format) return form;
   Files result{.format = named};
   for (const auto& other : task.other_forms) {
     if (other.format != named && other.format != Format::by_name) continue;
@@ -279,26 +314,69 @@ Files form_of_given(const TextTask& task, const Files& form, const std::string& 
   return result;
 }
 
-void note_tried(const Search& search, const std::string& path, DataFiles& result) {
-  result.tried.push_back(path);
+void note_archives(const Search& search, const std::string& path, DataFiles& result) {
   if (fs::path(path).is_absolute()) return;
   for (const auto& archive : search.archives(path))
     if (std::find(result.archives.begin(), result.archives.end(), archive) == result.archives.end())
       result.archives.push_back(archive);
 }
 
+// A list and all of the folders with its documents, or nothing.
+void search_listed(const TextTask& task, const Files& form, const Files::Split& split, const std::string& root,
+                   DataFiles& result) {
+  const Search folders(task, form, root);
+  const Files plain{.format = Format::by_name, .archives = form.archives};
+  const Search files(task, plain, root);
+  std::vector<DataPart> parts;
+  std::optional<DataPart> list;
+  std::vector<std::string> there, lacking;
+  result.tried.push_back(wanted_files(split));
+  for (const auto& path : split.lists) {
+    note_archives(files, path, result);
+    if (result.found() || list) continue;
+    if (auto found = files.at(path); !found.empty()) list = std::move(found.front());
+  }
+  for (const auto& path : split.paths) {
+    note_archives(folders, path, result);
+    if (result.found()) continue;
+    if (auto folder = folders.folder_at(path)) {
+      there.push_back(folder->text());
+      parts.push_back(std::move(*folder));
+    } else {
+      lacking.push_back(path);
+    }
+  }
+  if (result.found()) return;
+  if (list)
+    there.insert(there.begin(), list->text());
+  else
+    lacking.insert(lacking.begin(), joined(split.lists, " or "));
+  if (!there.empty() && !lacking.empty()) {
+    result.lacking.push_back(joined(there) + ", without " + joined(lacking));
+  } else if (lacking.empty()) {
+    result.parts = std::move(parts);
+    result.list = std::move(list);
+    result.renamed = form.renamed;
+    result.name_of_listed = form.name_of_listed;
+    result.columns_of_text = form.columns_of_text;
+  }
+}
+
 void search_form(const TextTask& task, const Files& form, const std::string& root, DataFiles& result) {
   const Files::Split* split = find_split(form, result.split);
   if (!split) return;
+  if (!split->lists.empty()) return search_listed(task, form, *split, root, result);
   for (std::size_t i = 0; i < split->paths.size(); ++i) {
     const Files meant = form_of_given(task, form, split->paths[i]);
     const Search search(task, meant, root);
-    note_tried(search, split->paths[i], result);
+    result.tried.push_back(split->paths[i]);
+    note_archives(search, split->paths[i], result);
     if (result.found()) continue;
     result.parts = search.at(split->paths[i]);
     if (!result.found()) continue;
     result.columns = meant.columns;
     result.renamed = meant.renamed;
+    result.columns_of_text = meant.columns_of_text;
     if (split->labels.empty()) continue;
     const std::string& labels = split->labels[std::min(i, split->labels.size() - 1)];
     result.labels = search.at(labels);
@@ -358,7 +436,16 @@ std::string file_on_disk(const std::string& given) {
   return given;
 }
 
+std::string wanted_files(const Files::Split& split) {
+  if (split.lists.empty()) return split.paths.empty() ? "" : split.paths.front();
+  return joined(split.paths, " and ") + " with " + joined(split.lists, " or ");
+}
+
 std::string DataPart::text() const { return entry.empty() ? path : path + ": " + entry; }
+
+std::string DataFiles::list_text() const {
+  return list->text() + (list->format == Files::Format::json ? ": " + split : "");
+}
 
 bool names_files(const TextTask& task, const std::string& split) {
   const auto forms = forms_of(task);
@@ -389,6 +476,7 @@ std::string missing_files(const TextTask& task, const std::vector<DataFiles>& mi
     std::vector<std::string> paths = files.tried;
     if (root.empty()) std::erase_if(paths, [](const std::string& path) { return !fs::path(path).is_absolute(); });
     if (!paths.empty()) tried += "\n  " + files.split + ": " + joined(paths, ", ");
+    for (const auto& form : files.lacking) tried += "\n  there is " + form;
     if (!root.empty()) archives.insert(files.archives.begin(), files.archives.end());
   }
   std::string text = "task '" + task.name + "': no data for its split" + (splits.size() > 1 ? "s " : " ") +

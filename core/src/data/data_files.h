@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@ struct DataPart {
   std::string entry = {};                      // of the archive at `path`; "": the file itself
   Files::Format format = Files::Format::none;  // never by_name
   std::string name = {};                       // texts: the column "name"
+  // Of a split with a list, a part is a folder of documents: a folder on the disk, or `entry` of an archive.
 
   std::string text() const;  // for messages: "GLUE.zip: RTE/train.tsv"; the origin of its rows says this as the file
 };
@@ -28,12 +30,17 @@ struct DataFiles {
   std::string split = {};             // as the task's first form calls it
   std::vector<DataPart> parts = {};   // in order; empty: nothing is there
   std::vector<DataPart> labels = {};  // files of one label a line, beside `parts`
+  std::optional<DataPart> list = {};  // which documents of `parts`, and in which order; format json, or none: lines
   std::vector<std::string> columns = {};
   std::vector<std::pair<std::string, std::string>> renamed = {};
+  std::function<std::string(const std::string& listed)> name_of_listed = {};
+  std::function<std::vector<std::pair<std::string, std::string>>(const std::string& text)> columns_of_text = {};
+  std::vector<std::string> lacking = {};   // forms of which a part is there: "A, without B"
   std::vector<std::string> tried = {};     // every path that was looked for, best first, for messages
   std::vector<std::string> archives = {};  // in which, too; their names without ending
 
   bool found() const { return !parts.empty(); }
+  std::string list_text() const;  // the file that is the origin of a listed document's row
 };
 
 // The files of a task's split ("train", "dev", …; "validation" and "dev" are two names of one) below `root`, in the
@@ -54,6 +61,9 @@ std::vector<std::string> forms_of_plugins(const DataFiles& files);
 bool same_split(const std::string& one, const std::string& other);
 // The split of that name, or else of the other name for it; nullptr where a form has neither.
 const Files::Split* find_split(const Files& form, const std::string& name);
+
+// What a split is looked for first, for messages: a path, or folders and their list.
+std::string wanted_files(const Files::Split& split);
 
 // The file of a path that a user gave: the archive of "ARCHIVE.zip:ENTRY", else the path itself.
 std::string file_on_disk(const std::string& given);

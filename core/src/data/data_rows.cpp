@@ -6,6 +6,7 @@
 #include "data/archive.h"
 #include "data/data_files.h"
 #include "data/gzip.h"
+#include "data/listed_documents.h"
 #include "data/spill_file.h"
 
 // The rows of the files that data_files.cpp found.
@@ -55,20 +56,56 @@ void visit_parts(const std::vector<DataPart>& parts, const PartVisitor& visit) {
   }
 }
 
-Value text_row(const DataPart& part, ByteSource& bytes) {
-  const std::string place = part.text();
+// A text's bytes, or a little more than `longest_text` of them.
+std::string whole_text(ByteSource& bytes) {
   std::string text;
-  for (std::string_view chunk = bytes.next(); !chunk.empty(); chunk = bytes.next()) {
+  for (std::string_view chunk = bytes.next(); !chunk.empty() && text.size() <= longest_text; chunk = bytes.next()) {
     text += chunk;
-    if (text.size() > longest_text) {
-      throw DataError({place}, "longer than " + std::to_string(longest_text >> 20) + " MiB; one text is expected");
-    }
+  }
+  return text;
+}
+
+// `place` is where the text lies.
+Value text_row(const DataFiles& files, const std::string& place, const std::string& name, std::string text) try {
+  if (text.size() > longest_text) {
+    throw DataError({place}, "longer than " + std::to_string(longest_text >> 20) + " MiB; one text is expected");
   }
   if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
   require_utf8(text, place, 1);
-  Value row(Value::Map{{"name", Value(part.name)}, {"text", Value(std::move(text))}});
+  Value::Map fields{{"name", Value(name)}};
+  if (files.columns_of_text) {
+    for (auto& [column, words] : files.columns_of_text(text)) fields.emplace_back(column, Value(std::move(words)));
+  } else {
+    fields.emplace_back("text", Value(std::move(text)));
+  }
+  Value row(std::move(fields));
   row.origin = {place};
   return row;
+} catch (const DataError& error) {
+  if (error.origin().known()) throw;
+  throw DataError({place}, error.what());
+}
+
+// Rows stand where the list names their documents.
+void visit_listed(const DataFiles& files, const RowSink& sink) {
+  std::optional<ListedDocuments> listed;
+  visit_parts({*files.list}, [&](const DataPart&, ByteSource& bytes) { listed.emplace(files, bytes); });
+  const auto document = [&](const ListedDocuments::Document& one, ByteSource& bytes) {
+    std::string text = whole_text(bytes);
+    hand_out(sink, [&] {
+      try {
+        Value row = text_row(files, one.place, one.name, std::move(text));
+        row.origin = one.origin;
+        return row;
+      } catch (const DataError& error) {
+        throw DataError(one.origin, error.what());
+      }
+    });
+  };
+  listed->visit(document, [&](const DataError& error) {
+    if (!sink.bad) throw error;
+    sink.bad(error);
+  });
 }
 
 // Labels of files beside the rows', one a line; put by in a file without a name, as they may come out of an archive.
@@ -173,8 +210,12 @@ void visit_rows(const DataFiles& files, const RowSink& sink, const ReaderOf& rea
       sink.bad(error);
     };
   }
+  if (files.list) return visit_listed(files, inner);
   visit_parts(files.parts, [&](const DataPart& part, ByteSource& bytes) {
-    if (part.format == Format::texts) return hand_out(inner, [&] { return text_row(part, bytes); });
+    if (part.format == Format::texts) {
+      std::string text = whole_text(bytes);
+      return hand_out(inner, [&] { return text_row(files, part.text(), part.name, std::move(text)); });
+    }
     if (part.format == Format::parquet) return visit_parquet(part, bytes, inner, reader_of);
     visit_rows(part.format, bytes, part.text(), files.columns, inner);
   });

@@ -33,7 +33,7 @@ std::string wanted_path(const TaskData& data, const DataFiles& file) {
   const std::string& root = data.settings().root;
   for (const auto& split : data.task().files.splits) {
     if (split.name != file.split || split.paths.empty()) continue;
-    const std::string& path = split.paths.front();
+    const std::string path = wanted_files(split);
     return root.empty() || path.starts_with('/') ? path : root + "/" + path;
   }
   return "";

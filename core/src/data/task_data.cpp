@@ -50,10 +50,14 @@ std::string data_root(const std::string& given, const std::string& recipe) {
 }
 
 std::string contents_digest(const DataFiles& files, const std::function<std::string(const std::string&)>& digest) {
-  std::string all;
-  for (const auto* list : {&files.parts, &files.labels})
-    for (const auto& part : *list) all += digest(part.path) + (part.entry.empty() ? "" : " " + part.entry) + "\n";
-  return files.parts.size() + files.labels.size() == 1 ? all.substr(0, all.size() - 1) : all;
+  std::string all, path, known;
+  const auto add = [&](const DataPart& part) {
+    if (part.path != path) known = digest(path = part.path);  // an archive may be that of all parts
+    all += known + (part.entry.empty() ? "" : " " + part.entry) + "\n";
+  };
+  if (files.list) add(*files.list);
+  for (const auto* list : {&files.parts, &files.labels}) std::for_each(list->begin(), list->end(), add);
+  return !files.list && files.parts.size() + files.labels.size() == 1 ? all.substr(0, all.size() - 1) : all;
 }
 
 TaskData::TaskData(TextTask task, TaskSettings settings) : task_(std::move(task)), settings_(std::move(settings)) {
@@ -67,6 +71,7 @@ TaskData::TaskData(TextTask task, TaskSettings settings) : task_(std::move(task)
       task_.files.splits.push_back({name, {path}});
     } else {
       split->paths = {path};
+      split->lists.clear();
     }
   }
 }
@@ -196,6 +201,7 @@ TaskData::Store TaskData::read(const std::string& split, Role role) const {
 }
 
 std::string TaskData::place_of(const DataFiles& from) const {
+  if (from.list) return from.list_text();
   if (from.parts.empty()) return "(" + task_.name + ", made by the task: " + from.split + ")";
   const std::string more = from.parts.size() > 1 ? " and " + std::to_string(from.parts.size() - 1) + " more" : "";
   return from.parts.front().text() + more;
@@ -217,7 +223,8 @@ TaskData::Store TaskData::make_store(const DataFiles& from, Role role) const {
     for (const auto& [raw, text] : words_) key.add(raw + "=" + text);
   }
   std::vector<std::string> places;
-  for (const auto& part : from.parts) places.push_back(part.text());
+  if (!from.list)
+    for (const auto& part : from.parts) places.push_back(part.text());
   if (places.empty()) places.push_back(place_of(from));
   const std::string path = is_kept ? cache_path(cache.folder, key.hash(), ".examples") : "";
   return example_store(path, key.hash(), places, [&](ExampleWriter& writer) {

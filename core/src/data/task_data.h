@@ -23,7 +23,7 @@ struct ExampleCache {
   std::string folder = {};  // "": temporary files, which go with the process
   // The bytes of the plugin's library and the task's options, or whatever else a changed example would come from.
   std::string maker = {};
-  std::function<std::string(const std::string& path)> digest = {};  // of a file's contents
+  std::function<std::string(const std::string& path)> digest = {};  // of a file's contents, or a folder's
   std::function<std::string(const std::string& form)> reader = {};  // the bytes of the plugin that reads such files
 };
 

@@ -10,7 +10,7 @@ using test::pack;
 
 namespace {
 
-const std::vector<std::string> forms = {"a.zip", "a.tar.gz", "a.tgz", "a.tar"};
+const std::vector<std::string> forms = {"a.zip", "a.tar.gz", "a.tgz", "a.tar", "a.7z"};
 
 std::string all(ByteSource& bytes) {
   std::string text;
@@ -62,7 +62,9 @@ TEST_CASE("entries are handed out in the order that is asked for, whatever their
   const std::string large = noise(1'000'000);
   for (const auto& form : forms) {
     const auto path = pack(folder, form, {{"b/"}, {"./b/2", large}, {"b/1", "one"}, {"b/3", ""}, {"c", "sea"}});
-    CHECK(names(path) == std::vector<std::string>{"b/2", "b/1", "b/3", "c"});
+    auto order = std::vector<std::string>{"b/2", "b/1", "b/3", "c"};
+    if (form.ends_with(".7z")) std::swap(order[2], order[3]);  // libarchive writes those without contents last
+    CHECK(names(path) == order);
     CHECK(read(path, {"b/1", "b/2", "c"}) == std::vector<std::string>{"one", large, "sea"});
     CHECK(read(path, {"c", "b/3", "b/2"}) == std::vector<std::string>{"sea", "", large});
     CHECK(has(fault(path, "d"), "no entry d in this archive"));

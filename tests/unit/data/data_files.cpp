@@ -244,7 +244,7 @@ TEST_CASE("missing files: one message for all splits, with every place and form,
                       folder.path("shop") +
                       " for\n  train: R/train.tsv, shop/r/train-*.parquet, shop/r/train.jsonl, shop/r/train.json, "
                       "shop/r/train.csv\n  dev: R/dev.tsv, shop/r/validation-*.parquet, "));
-  CHECK(has(text, "\nwith .gz or without, and in the archives R, Shop_v2, shop (.zip, .tar.gz, .tgz, .tar)\n"));
+  CHECK(has(text, "\nwith .gz or without, and in the archives R, Shop_v2, shop (.zip, .tar.gz, .tgz, .tar, .7z)\n"));
   CHECK(has(text, "\nReviews are offered by nobody (example.org). Put it below --data DIR"));
   const auto many = task(form, {hub("shop/r"), hub("shop/s")});
   CHECK(has(missing_files(many, {find_files(many, "train", folder.path())}, folder.path()),

@@ -20,7 +20,7 @@ struct Packed {
   std::string link = {};  // not empty: a symbolic link to it
 };
 
-// .zip, .tar, .tar.gz or .tgz, by the path's ending; with a password the entries of a zip are encrypted.
+// .zip, .7z, .tar, .tar.gz or .tgz, by the path's ending; with a password the entries of a zip are encrypted.
 inline std::string pack(const Folder& folder, const std::string& name, const std::vector<Packed>& entries,
                         const std::string& password = {}) {
   const std::string path = folder.path(name);
@@ -32,6 +32,8 @@ inline std::string pack(const Folder& folder, const std::string& name, const std
       archive_write_set_options(out, "zip:encryption=traditional");
       archive_write_set_passphrase(out, password.c_str());
     }
+  } else if (name.ends_with(".7z")) {
+    archive_write_set_format_7zip(out);
   } else {
     archive_write_set_format_pax_restricted(out);
     if (!name.ends_with(".tar")) archive_write_add_filter_gzip(out);
