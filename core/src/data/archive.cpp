@@ -2,6 +2,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -24,6 +25,22 @@ namespace atp {
 namespace {
 
 constexpr std::size_t most_entries = 4'000'000;  // of one archive: their names are in memory
+
+// As long as it lives, libarchive can say any name: it converts those of a 7z to the thread's characters first.
+class Utf8Names {
+ public:
+  Utf8Names() : before_(::uselocale(utf8())) {}
+  ~Utf8Names() { ::uselocale(before_); }
+  Utf8Names(const Utf8Names&) = delete;
+  Utf8Names& operator=(const Utf8Names&) = delete;
+
+ private:
+  static locale_t utf8() {
+    static const locale_t locale = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    return locale;
+  }
+  locale_t before_;
+};
 
 // An archive that is open, and stands on one of its entries.
 class OpenArchive {
@@ -116,6 +133,7 @@ void OpenArchive::fail(const std::string& what) {
 }
 
 bool OpenArchive::next() {
+  const Utf8Names names;
   const int status = archive_read_next_header(archive_, &entry_);
   if (status == ARCHIVE_EOF) return false;
   if (status != ARCHIVE_OK && status != ARCHIVE_WARN) fail("the archive is broken or cut short");
@@ -128,6 +146,7 @@ bool OpenArchive::next() {
 }
 
 ArchiveEntry OpenArchive::entry() const {
+  const Utf8Names names;
   const char* name = archive_entry_pathname_utf8(entry_);
   if (!name) name = archive_entry_pathname(entry_);
   ArchiveEntry result{name ? name : ""};

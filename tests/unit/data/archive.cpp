@@ -71,6 +71,19 @@ TEST_CASE("entries are handed out in the order that is asked for, whatever their
   }
 }
 
+TEST_CASE("7z archives that another program made: LZMA2, a packed table, names of any letters") {
+  const Folder folder;
+  for (const std::string made : {"7z", "7z-encoded"}) {
+    const std::string bytes = read_file(tests::in_source_tree("/tests/fuzz/corpus/archive/" + made)).substr(1);
+    const auto path = folder.write(made + ".7z", bytes);
+    CHECK(names(path) == std::vector<std::string>{"b/2", "b/1", "c", "d\u00e9"});
+    const std::string e = "d\u00e9";
+    std::string expected;
+    for (int i = 0; i < 20; ++i) expected += e;
+    CHECK(read(path, {e, "c"}) == std::vector<std::string>{expected, std::string(20, 'c')});
+  }
+}
+
 TEST_CASE("an archive is listed again only where it has changed") {
   const Folder folder;
   const auto path = pack(folder, "a.zip", {{"1", "x"}});
