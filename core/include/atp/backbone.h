@@ -31,9 +31,13 @@ struct BackboneShape {
 
 // Embedded sources on their way into the encoder: a prompt, where there is one, stands before the text.
 struct Embedded {
-  at::Tensor values;   // [B, L, d]
-  Lengths lengths;     // prompt and text together
-  at::Tensor weights;  // [B, t+1] mixture weights of a combiner, for analysis; undefined where there are none
+  at::Tensor values;  // [B, L, d]
+  Lengths lengths;    // prompt and text together
+  // What each prompt weighed in a combiner's mixture: [B, t+1], the t source prompts' in the recipe's order and the
+  // target prompt's last; [B, t] where no target prompt takes part; [B, m, t+1] or [B, m, t] where each of a prompt's m
+  // tokens has a weight of its own. For analysis alone; undefined where nothing is mixed.
+  at::Tensor weights;
+  at::Tensor penalty = {};  // [B]: what training adds to each example's loss; undefined: nothing
 };
 
 struct Encoded {
@@ -73,8 +77,9 @@ struct Site {
 
 // What an attached function sees beside its tensor.
 struct SiteContext {
-  at::Tensor tasks;                  // [B]: each row's task
-  const Encoded* encoded = nullptr;  // in the decoder: the encoder's output
+  at::Tensor tasks;                             // [B]: each row's task
+  const Encoded* encoded = nullptr;             // in the decoder: the encoder's output
+  std::optional<at::Generator> generator = {};  // while training, for what is random at a site (`drop_out`)
 };
 
 // Functions that a method attaches, by site name. `before` changes a linear map's input, `after` sees input and output
@@ -98,10 +103,14 @@ class ATP_EXPORT Sites {
 // How one pass is run. With dropout, the default generator, for operators that take none, is seeded as `generator` is.
 struct Pass {
   double dropout = 0;                           // 0 when evaluating
-  std::optional<at::Generator> generator = {};  // dropout's, owned by the trainer; needed where dropout > 0
+  std::optional<at::Generator> generator = {};  // while training, of this pass alone; needed where dropout > 0
   const Sites* sites = nullptr;                 // what the method attached
   at::Tensor tasks = {};                        // [B], for the sites
 };
+
+// Inverted dropout: each element is zeroed with probability `rate`, the others are divided by 1 − rate. The choice
+// comes from the generator alone, and on a CPU does not depend on the number of threads. With rate 0 nothing is drawn.
+ATP_EXPORT at::Tensor drop_out(const at::Tensor& values, double rate, const at::Generator& generator);
 
 // Where a backbone's weights and sizes come from.
 struct Checkpoint {

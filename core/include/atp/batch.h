@@ -1,8 +1,10 @@
 #pragma once
 
+#include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace atp {
@@ -21,6 +23,8 @@ struct Batch {
   Lengths label_lengths;           // of `labels`
   at::Tensor tasks;                // [B] int64: index of each row's task among the method's tasks
   std::vector<std::int64_t> rows;  // row numbers in their task's split, for predictions and messages
+  // While training, for what is random when a method embeds: a stream of this micro-batch's own.
+  std::optional<at::Generator> generator = {};
 
   std::int64_t size() const { return static_cast<std::int64_t>(rows.size()); }
 };

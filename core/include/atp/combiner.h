@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -22,6 +23,7 @@ struct Mixture {
   at::Tensor prompt;  // [B, m, d]
   at::Tensor
       weights;  // what each prompt weighed, [B, t+1] or [B, m, t+1], the target last; for analysis, never recomputed
+  at::Tensor penalty = {};  // [B]: what training adds to each example's loss; undefined: nothing
 };
 
 // Makes each example's prompt from frozen source prompts, the task's own prompt and the embedded input.
@@ -31,6 +33,9 @@ class ATP_EXPORT PromptCombiner : public Trainable {
 
   // sources [t, m, d]; target [B, m, d], undefined where none takes part; input: the text alone, [B, l, d] and lengths.
   virtual Mixture combine(const at::Tensor& sources, const at::Tensor& target, const Embedded& input) const = 0;
+  // The same while training, for a combiner that draws random numbers there or adds a penalty. Else it is `combine`.
+  virtual Mixture combine_in_training(const at::Tensor& sources, const at::Tensor& target, const Embedded& input,
+                                      const at::Generator& generator) const;
 };
 
 // The maximum over each row's own tokens, padding left out: [B, l, d] → [B, d].

@@ -17,6 +17,12 @@
 namespace atp {
 
 PromptCombiner::~PromptCombiner() = default;
+
+Mixture PromptCombiner::combine_in_training(const at::Tensor& sources, const at::Tensor& target, const Embedded& input,
+                                            const at::Generator&) const {
+  return combine(sources, target, input);
+}
+
 Method::~Method() = default;
 
 Embedded Method::embed(const Batch& batch, const Backbone& backbone) const {

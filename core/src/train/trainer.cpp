@@ -76,9 +76,10 @@ UpdateRecord Trainer::step() {
   const auto micros = prepare();
   for (std::int64_t i = 0; i < micros; ++i) {
     const auto how = pass(i);
-    const auto encoded = model_.backbone->encode(embed(i), how);
+    const auto embedded = embed(i);
+    const auto encoded = model_.backbone->encode(embedded, how);
     const auto loss = reduce(model_.backbone->loss(encoded, batch(i).labels, batch(i).label_lengths, how));
-    const auto extra = this->extra(i, encoded, how);
+    const auto extra = this->extra(i, embedded, encoded, how);
     const auto whole = extra.defined() ? loss + extra : loss;
     if (whole.requires_grad()) whole.backward();  // else every rate is 0
   }
@@ -97,23 +98,26 @@ std::int64_t Trainer::prepare() {
   for (std::size_t begin = 0; begin < all.size(); begin += size) {
     micro_batches_.push_back(
         make_batch(all.subspan(begin, std::min(size, all.size() - begin)), batches_.splits(), model_.device));
+    micro_batches_.back().generator =
+        generator_for(model_.device, stream_seed("embed", static_cast<std::int64_t>(micro_batches_.size()) - 1));
     const auto& lengths = micro_batches_.back().label_lengths.host;
     tokens_ += std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
   }
   return static_cast<std::int64_t>(micro_batches_.size());
 }
 
+std::uint64_t Trainer::stream_seed(const char* purpose, std::int64_t micro) const {
+  return derive_seed(seed_, purpose, static_cast<std::uint64_t>(done_), static_cast<std::uint64_t>(micro));
+}
+
 Embedded Trainer::embed(std::int64_t micro) const { return model_.embed(batch(micro)); }
 
 Pass Trainer::pass(std::int64_t micro) const {
   auto pass = model_.pass(batch(micro));
-  if (model_.dropout > 0) {
-    const auto seed =
-        derive_seed(seed_, "dropout", static_cast<std::uint64_t>(done_), static_cast<std::uint64_t>(micro));
-    pass.dropout = model_.dropout;
-    pass.generator = generator_for(model_.device, seed);
-    seed_default_generator(model_.device, seed);
-  }
+  const auto seed = stream_seed("dropout", micro);
+  pass.generator = generator_for(model_.device, seed);
+  pass.dropout = model_.dropout;
+  if (model_.dropout > 0) seed_default_generator(model_.device, seed);
   return pass;
 }
 
@@ -127,9 +131,13 @@ at::Tensor Trainer::reduce(const Losses& losses) {
   return part;
 }
 
-at::Tensor Trainer::extra(std::int64_t micro, const Encoded& encoded, const Pass& pass) const {
-  const auto losses = model_.method->extra_loss(batch(micro), encoded, *model_.backbone, pass);
-  return losses.defined() ? losses.sum().div(static_cast<double>(examples_.size())) : losses;
+at::Tensor Trainer::extra(std::int64_t micro, const Embedded& embedded, const Encoded& encoded,
+                          const Pass& pass) const {
+  at::Tensor sum;
+  for (const auto& losses :
+       {embedded.penalty, model_.method->extra_loss(batch(micro), encoded, *model_.backbone, pass)})
+    if (losses.defined()) sum = sum.defined() ? sum + losses.sum() : losses.sum();
+  return sum.defined() ? sum.div(static_cast<double>(examples_.size())) : sum;
 }
 
 UpdateRecord Trainer::update() {

@@ -31,7 +31,7 @@ struct UpdateRecord {
 // through one backbone:
 //   for (i < trainer.prepare()) {
 //     embedded = trainer.embed(i);  encoded, losses = …the backbone's, with trainer.pass(i)…;
-//     trainer.reduce(losses).backward();   // trainer.extra(i, encoded, pass) added, where it is defined
+//     trainer.reduce(losses).backward();   // trainer.extra(i, embedded, encoded, pass) added, where it is defined
 //   }
 //   record = trainer.update();
 // The loss of an update is the mean over all its target tokens, however many micro-batches it is cut into. Between two
@@ -45,11 +45,11 @@ class ATP_EXPORT Trainer {
 
   std::int64_t prepare();  // takes the next update's examples, clears the gradients; gives the number of micro-batches
   Embedded embed(std::int64_t micro) const;
-  Pass pass(std::int64_t micro) const;      // with dropout from a stream of this update's and micro-batch's own
+  Pass pass(std::int64_t micro) const;      // with a generator of this update's and micro-batch's own
   at::Tensor reduce(const Losses& losses);  // []: a micro-batch's part of the update's loss
-  // []: what the method adds to it, the mean over the update's examples; undefined: nothing. It is no part of the loss
-  // that is recorded, which stays comparable between methods.
-  at::Tensor extra(std::int64_t micro, const Encoded& encoded, const Pass& pass) const;
+  // []: what method and combiner add to it, the mean over the update's examples; undefined: nothing. It is no part of
+  // the loss that is recorded, which stays comparable between methods.
+  at::Tensor extra(std::int64_t micro, const Embedded& embedded, const Encoded& encoded, const Pass& pass) const;
   UpdateRecord update();  // clips, steps the optimiser, advances
 
   const Batch& batch(std::int64_t micro) const { return micro_batches_.at(static_cast<std::size_t>(micro)); }
@@ -65,6 +65,8 @@ class ATP_EXPORT Trainer {
   void restore(const std::map<std::string, at::Tensor>& tensors, std::int64_t done);
 
  private:
+  std::uint64_t stream_seed(const char* purpose, std::int64_t micro) const;  // of the update in progress
+
   const Model& model_;
   TrainSettings settings_;
   std::uint64_t seed_;

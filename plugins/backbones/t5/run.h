@@ -35,8 +35,6 @@ class Run {
   at::Tensor after(int site, const at::Tensor& input, at::Tensor output) const;
 
   bool drops() const { return rate_ > 0; }
-  // Inverted dropout: each element is zeroed with probability p, the others are divided by 1 − p. The choice comes from
-  // the pass's generator alone, and on a CPU does not depend on the number of threads.
   at::Tensor drop(const at::Tensor& values) const;
 
  private:

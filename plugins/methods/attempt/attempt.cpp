@@ -88,9 +88,13 @@ class Attempt final : public atp::Method {
   atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
     const atp::Embedded text{.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
     const auto target = target_ ? atp::of_tasks(target_->value, batch.tasks) : at::Tensor();  // [B, m, d]
-    const auto mixture = combiner_->combine(sources_->value, target, pools_padding_ ? padded(text, backbone) : text);
+    const auto seen = pools_padding_ ? padded(text, backbone) : text;
+    const auto mixture = batch.generator
+                             ? combiner_->combine_in_training(sources_->value, target, seen, *batch.generator)
+                             : combiner_->combine(sources_->value, target, seen);
     auto embedded = atp::prepend(mixture.prompt, text);
     embedded.weights = mixture.weights;
+    embedded.penalty = mixture.penalty;
     return embedded;
   }
 

@@ -1,5 +1,6 @@
 // LoRA (Hu et al. 2022): low-rank updates of chosen linear maps, by default the queries and values of all attentions:
-//   y = W x + (alpha / r) · B A x,   A [r, in] drawn evenly from ±1/√in (PEFT's start), B [out, r] = 0
+//   y = W x + (alpha / r) · B A dropout(x),   A [r, in] drawn evenly from ±1/√in (PEFT's start), B [out, r] = 0
+// The dropout is PEFT's lora_dropout: while training alone, at each map by itself, and W sees x as it is.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
@@ -40,13 +41,15 @@ class Lora final : public atp::Method {
   static atp::Options options() {
     return {atp::integer("rank", 8).at_least(1).help("r, of the update"),
             atp::number("alpha", 8.0).positive().help("the update is scaled by alpha / r"),
+            atp::number("lora_dropout", 0.0).at_least(0).below(1).help("of the update's input, while training"),
             atp::list("targets", atp::Value::List{"q", "v"}).help("linear maps, by the last part of their names"),
             atp::number("learning_rate", 1e-3).at_least(0).help("highest rate of the schedule"),
             atp::start_from_option()};
   }
 
   Lora(const atp::MethodContext& context, const atp::Params& params)
-      : scale_(params.number("alpha") / static_cast<double>(params.integer("rank"))) {
+      : scale_(params.number("alpha") / static_cast<double>(params.integer("rank"))),
+        dropout_(params.number("lora_dropout")) {
     const auto rank = params.integer("rank");
     for (const auto& site : targets_of(*context.backbone, params)) {
       const auto bound = 1 / std::sqrt(static_cast<double>(site.input_width));
@@ -54,9 +57,11 @@ class Lora final : public atp::Method {
       const auto& b = parameter(site.name + ".lora_B", {site.output_width, rank}, "lora", atp::initial::zeros());
       updates_.push_back({site.name, &a, &b});
       sites_.attach(site.name, {.after = [&a, &b, this](const at::Tensor& input, const at::Tensor& output,
-                                                        const atp::SiteContext&) {
+                                                        const atp::SiteContext& site_context) {
                       const auto type = output.scalar_type();
-                      return output + at::linear(at::linear(input, a.value.to(type)), b.value.to(type)) * scale_;
+                      const auto seen =
+                          site_context.generator ? atp::drop_out(input, dropout_, *site_context.generator) : input;
+                      return output + at::linear(at::linear(seen, a.value.to(type)), b.value.to(type)) * scale_;
                     }});
     }
   }
@@ -78,7 +83,7 @@ class Lora final : public atp::Method {
     std::string site;
     const atp::Parameter *a, *b;
   };
-  double scale_;
+  double scale_, dropout_;
   std::vector<Update> updates_;
   atp::Sites sites_;
 };

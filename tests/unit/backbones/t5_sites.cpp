@@ -256,18 +256,20 @@ TEST_CASE("one attention with a prefix, written out by hand") {
   }
 }
 
-TEST_CASE("attached functions see the rows' tasks, and the encoder's output in the decoder alone") {
+TEST_CASE("attached functions see the rows' tasks, the pass's generator, the encoder's output in the decoder alone") {
   const T5 model = load_golden("first", at::kDouble);
   const Case example(model);
   Sites sites;
   Pass pass = example.with(sites);
   pass.tasks = lengths_of(std::vector<std::int64_t>{2, 0, 1}).device;
+  pass.generator = at::detail::createCPUGenerator(1);
   int seen = 0;
   for (const std::string stack : {"encoder", "decoder"})
     sites.attach(stack + ".final_layer_norm",
                  {.after = [&, stack](const at::Tensor&, const at::Tensor& output, const SiteContext& context) {
                    ++seen;
                    CHECK(at::equal(context.tasks, pass.tasks));
+                   CHECK(context.generator == pass.generator);
                    CHECK((context.encoded != nullptr) == (stack == "decoder"));
                    return output;
                  }});

@@ -1,8 +1,11 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>
-#include <ATen/ops/nonzero.h>
+#include <ATen/ops/matmul.h>
+
+#include <set>
 
 #include "tests/unit/methods/on_t5.h"
+#include "train/trainer.h"
 
 // What bitfit, adapter, adapter_drop, lora, ia3 and prefix_tuning promise beyond what holds for every method.
 
@@ -44,6 +47,53 @@ TEST_CASE("at their start, BitFit, LoRA and IA3 leave the backbone as it is") {
     model.method->initialise(start_on(*model.backbone));
     CHECK(at::allclose(losses_on_t5(model, mixed_batch()),
                        losses_on_t5({.backbone = model.backbone, .method = nullptr}, mixed_batch()), 1e-12, 0));
+  }
+}
+
+TEST_CASE("LoRA's dropout: of the update's input, from the pass's generator, while training alone") {
+  const at::NoGradGuard no_gradient;
+  const auto lora = [](double rate) {
+    return model_on_t5(
+        {"lora",
+         options({{"rank", 3}, {"alpha", 6}, {"targets", atp::Value::List{"lm_head"}}, {"lora_dropout", rate}})});
+  };
+  const auto model = lora(0.4), without = lora(0);
+  const auto batch = mixed_batch();
+  const auto logits = [&](const atp::Model& of, std::optional<std::uint64_t> seed, const atp::Sites* sites = nullptr) {
+    auto pass = of.pass(batch);
+    if (sites) pass.sites = sites;
+    if (seed) pass.generator = at::make_generator<at::CPUGeneratorImpl>(*seed);
+    return of.backbone->logits(of.backbone->encode(of.embed(batch), pass), batch.labels, pass);
+  };
+  at::Tensor states;  // what the head sees
+  atp::Sites looking;
+  looking.attach("lm_head",
+                 {.before = [&](const at::Tensor& input, const atp::SiteContext&) { return states = input; }});
+  const auto plain = logits(model, {}, &looking);
+  const auto dropped = atp::drop_out(states, 0.4, at::make_generator<at::CPUGeneratorImpl>(7));
+  CHECK_FALSE(at::allclose(dropped, states));
+  const auto saved = model.method->save();
+  const auto update =
+      at::matmul(at::matmul(dropped, saved.at("lm_head.lora_A").t()), saved.at("lm_head.lora_B").t()) * 2;
+  CHECK(at::allclose(logits(model, 7), plain + update, 1e-12, 1e-12));
+  CHECK_FALSE(at::allclose(logits(model, 8), plain + update));
+  CHECK(logits(model, {}).equal(logits(without, {})));  // nothing to draw from: evaluation
+  CHECK(logits(without, 7).equal(logits(without, {})));
+}
+
+TEST_CASE("LoRA's dropout differs between updates and sites, and not between runs, whatever the backbone's is") {
+  const std::vector<atp::SplitData> splits = {made_split("one", 0, 1)};
+  const atp::TrainSettings still{.learning_rate = 0, .batch_size = 1, .updates = 6};
+  for (const double of_backbone : {0.0, 0.3}) {
+    auto model = model_on_t5({"lora", options({{"rank", 3}, {"lora_dropout", 0.5}}), {"one"}});
+    model.dropout = of_backbone;
+    std::vector<double> losses, again;
+    for (auto* kept : {&losses, &again}) {
+      atp::Trainer trainer(model, splits, still, 11);
+      while (!trainer.finished()) kept->push_back(trainer.step().numbers[0].item<double>());
+    }
+    CHECK(losses == again);
+    CHECK(std::set<double>(losses.begin(), losses.end()).size() == losses.size());
   }
 }
 

@@ -25,6 +25,7 @@ const std::vector<OnT5>& methods_on_t5() {
       {"adapter", options({{"reduction", 4}})},
       {"adapter_drop", options({{"reduction", 4}, {"dropped_layers", 0}})},
       {"lora", options({{"rank", 3}})},
+      {"lora", options({{"rank", 3}, {"lora_dropout", 0.3}})},
       {"ia3"},
       {"prefix_tuning", options({{"prefix_length", 3}})},
       {"adapter_fusion", options({{"adapters", "adapters"}, {"reduction", 4}}), {"one"}, {{"adapters", 2}}},

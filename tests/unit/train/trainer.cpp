@@ -75,31 +75,38 @@ TEST_CASE("accumulation changes nothing: an update's loss is the mean over all i
 
 namespace {
 
-// Trains one prompt, as prompt tuning does, towards zero beside the cross-entropy.
+// Trains one prompt, as prompt tuning does, towards zero beside the cross-entropy: by what it adds to the loss, or by
+// a penalty on what it embeds, as a combiner may give.
 class Penalised final : public atp::Method {
  public:
   Penalised() : prompt_(parameter("prompt", {3, SmallBackbone::width}, "prompt", atp::initial::normal(1))) {}
   atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
     const atp::Embedded text{.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
-    return atp::prepend(prompt_.value.expand({batch.size(), -1, -1}), text);
+    auto embedded = atp::prepend(prompt_.value.expand({batch.size(), -1, -1}), text);
+    if (is_penalised_when_embedded) embedded.penalty = penalty(batch);
+    return embedded;
   }
   at::Tensor extra_loss(const atp::Batch& batch, const atp::Encoded& encoded, const atp::Backbone&,
                         const atp::Pass&) const override {
     CHECK(encoded.states.size(0) == batch.size());
-    return is_penalised ? prompt_.value.square().sum().expand({batch.size()}) : at::Tensor();
+    return is_penalised ? penalty(batch) : at::Tensor();
   }
-  bool is_penalised = false;
+  bool is_penalised = false, is_penalised_when_embedded = false;
 
  private:
+  at::Tensor penalty(const atp::Batch& batch) const { return prompt_.value.square().sum().expand({batch.size()}); }
+
   atp::Parameter& prompt_;
 };
 
 // The prompt's gradient in the first update.
-at::Tensor first_gradient(bool is_penalised, std::int64_t accumulation, double* loss = nullptr) {
+at::Tensor first_gradient(bool is_penalised, std::int64_t accumulation, double* loss = nullptr,
+                          bool when_embedded = false) {
   atp::Model model;
   model.backbone = std::make_shared<SmallBackbone>(request_of({}));
   const auto method = std::make_shared<Penalised>();
   method->is_penalised = is_penalised;
+  method->is_penalised_when_embedded = when_embedded;
   model.method = method;
   model.method->initialise(first_values(*model.backbone, {}));
   auto settings = quick(accumulation);
@@ -123,6 +130,8 @@ TEST_CASE("what a method adds to the loss: the mean over the update's examples, 
   first_gradient(false, 1, &without);
   CHECK(at::allclose(first_gradient(true, 1, &with), expected, 1e-9, 1e-12));
   CHECK(at::allclose(first_gradient(true, 2), expected, 1e-9, 1e-12));
+  CHECK(at::allclose(first_gradient(false, 2, nullptr, true), expected, 1e-9, 1e-12));
+  CHECK(at::allclose(first_gradient(true, 1, nullptr, true), 2 * expected - plain, 1e-9, 1e-12));
   CHECK(with == without);
 }
 
