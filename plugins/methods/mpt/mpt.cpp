@@ -2,11 +2,14 @@
 //   P_k = P ⊙ (C_k R_k),   C_k [m, r], R_k [r, d], r = 1 in the paper                       (Eq. 1)
 // On source tasks with `teachers`, a finished prompt for each, the loss gains
 //   λ (KL(p_teacher ‖ p) + |H − H_teacher|²),   λ = 0.9                                      (Eq. 2–4)
-// with H the encoder's output. A target task starts from what a result has in common: its P, the means of its C and R.
-// Trained: P, C, R; 77,668 for one task on T5-base, the 77.6k of the paper. Ours: divergence and squared difference are
-// means over an example's own tokens (and widths), so that λ does not depend on lengths; C starts near 1/r and R at 1,
-// so that every task's prompt starts near P. The authors' rates: 0.3 on source tasks; 0.3 for P and 0.4 for C and R on
-// a target task.
+// with H the encoder's output. A target task starts from what a result has in common: its P, the means of its C and R
+// (§4.1; PEFT's AVERAGE_SOURCE_TASKS). Trained: P, C, R; 77,668 for one task on T5-base, the 77.6k of the paper.
+//
+// Where the defaults come from: m = 100, λ = 0.9, P from the vocabulary, 0.3 for all on source tasks, 0.3 for P and 0.4
+// for C and R on a target task: the paper, §4.1. C and R from N(0, 0.02²): PEFT's MultitaskPromptEmbedding, the
+// authors' contribution; the paper does not say. Every task's prompt then starts near 0; `initial: ones`, ours, starts
+// C near 1/r and R at 1, and so every task's prompt near P. Ours, too: divergence and squared difference are means over
+// an example's own tokens (and widths), so that λ does not depend on lengths.
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
@@ -34,6 +37,9 @@ class MPT final : public atp::Method {
   static atp::Options options() {
     return {atp::integer("prompt_length", 100).at_least(1).unit("tokens").help("m, tokens of the shared prompt"),
             atp::integer("rank", 1).at_least(1).help("r, of each task's own matrix"),
+            atp::text("initial", "normal")
+                .one_of({"normal", "ones"})
+                .help("C and R start from N(0, 0.02²), or so that every task's prompt starts near the shared one"),
             atp::any("teachers")
                 .names(atp::Option::Input::prompts)
                 .help("finished prompts of the tasks, one each, to distil from: a step, its results, or files"),
@@ -49,12 +55,14 @@ class MPT final : public atp::Method {
       : tasks_(context.tasks), distillation_(params.number("distillation")) {
     const auto tasks = static_cast<std::int64_t>(tasks_.size()), width = context.backbone->shape().width;
     const auto length = params.integer("prompt_length"), rank = params.integer("rank");
-    const auto near = [rank](const atp::Start& start, const atp::Parameter& parameter) {
+    const atp::Parameter::Initial near = [rank](const atp::Start& start, const atp::Parameter& parameter) {
       return atp::initial::normal(0.02)(start, parameter) + 1 / static_cast<double>(rank);
     };
     prompt_ = &parameter("prompt", {length, width}, "prompt", atp::initial::vocabulary());
-    columns_ = &parameter("task_columns", {tasks, length, rank}, "low_rank", near);
-    rows_ = &parameter("task_rows", {tasks, rank, width}, "low_rank", atp::initial::ones());
+    const auto small = atp::initial::normal(0.02);
+    const bool ones = params.text("initial") == "ones";
+    columns_ = &parameter("task_columns", {tasks, length, rank}, "low_rank", ones ? near : small);
+    rows_ = &parameter("task_rows", {tasks, rank, width}, "low_rank", ones ? atp::initial::ones() : small);
     columns_->of_tasks = rows_->of_tasks = true;
     if (context.inputs.contains("start_from") && context.inputs.at("start_from") > 1)
       throw atp::RecipeError(params.origin("start_from"),

@@ -1,5 +1,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/softmax.h>
 
@@ -167,6 +168,29 @@ TEST_CASE("MPT: a target task starts from the shared prompt and the means of the
                    method_on(backbone, {"mpt", options({{"start_from", "x"}}), {"t"}, {{"start_from", 2}}});
                  }),
                  "'start_from' names 2 results; expected one"));
+}
+
+TEST_CASE("MPT: matrices start from N(0, 0.02²) as PEFT's do, or so that a task's prompt starts near the shared one") {
+  const auto backbone = t5();
+  const auto first = [&](atp::Value::Map said) {
+    said.emplace_back("prompt_length", 9);
+    said.emplace_back("rank", 2);
+    const auto method = method_on(backbone, {"mpt", options(std::move(said)), std::vector<std::string>(200, "task")});
+    method->initialise(start_on(*backbone));
+    return method->save();
+  };
+  auto values = first({});
+  for (const auto* name : {"task_columns", "task_rows"}) {
+    CAPTURE(name);
+    CHECK(number(values.at(name).mean()) == doctest::Approx(0).scale(0.02).epsilon(0.06));
+    CHECK(number(values.at(name).std()) == doctest::Approx(0.02).epsilon(0.04));
+  }
+  CHECK_FALSE(at::allclose(values.at("task_columns")[0], values.at("task_columns")[1]));
+  values = first({{"initial", "ones"}});
+  CHECK(values.at("task_rows").equal(at::ones({200, 2, 16}, at::kDouble)));
+  const auto own = at::matmul(values.at("task_columns"), values.at("task_rows"));  // [N, m, d]
+  CHECK(number(own.mean()) == doctest::Approx(1).epsilon(0.01));
+  CHECK(number(own.sub(1).abs().max()) < 0.15);
 }
 
 TEST_CASE("MPT: trained parameters on T5-base, 77.6K for one task and 10.5K for each of eight (Wang et al. 2023)") {
