@@ -224,6 +224,88 @@ TEST_CASE("smop: the k largest of the router's shares, as they are, beside the t
                  "'top_k' is 4, and there are 3 source prompts to choose from"));
 }
 
+TEST_CASE("smop: noise on the router's scores while training, in proportion to them and of no gradient of its own") {
+  const auto made = combiner("smop", three, options({{"top_k", 2}, {"noise", 0.5}, {"balancing", 0.3}}));
+  auto& router = *made->parameters().front();
+  const auto first = router.value.detach().clone();
+  const auto stream = [] { return at::make_generator<at::CPUGeneratorImpl>(21); };
+  const auto drawn_noise = at::empty({2, 3}, at::kDouble).normal_(0, 0.5, stream());
+  const auto direction = drawn({2, 4, 6}, 4);
+
+  // The formula, one number at a time, for any router: the noise is what the first one's scores make of it.
+  std::vector<at::Tensor> expected_prompts(2);
+  const auto written_out = [&](const at::Tensor& map) {
+    std::vector<std::vector<double>> gates, chosen;
+    std::vector<double> penalties;
+    double loss = 0;
+    for (std::int64_t row = 0; row < 2; ++row) {
+      std::vector<double> scores;
+      for (std::int64_t j = 0; j < 3; ++j) {
+        const auto mean = own_tokens(row).mean(0);
+        scores.push_back(product(map[j], mean) + product(first[j], mean) * drawn_noise[row][j].item<double>());
+      }
+      const auto weights = softmax(scores);
+      const auto least = *std::min_element(weights.begin(), weights.end());
+      auto prompt = some_targets()[row];
+      auto& of_row = chosen.emplace_back();
+      for (std::size_t j = 0; j < 3; ++j) {
+        of_row.push_back(weights[j] > least ? 1 : 0);
+        prompt = prompt + of_row[j] * weights[j] * some_sources()[static_cast<std::int64_t>(j)];
+      }
+      gates.push_back(weights);
+      expected_prompts[static_cast<std::size_t>(row)] = prompt;
+      loss += (prompt * direction[row]).sum().item<double>();
+    }
+    for (std::size_t row = 0; row < 2; ++row) {
+      double penalty = 0;
+      for (std::size_t j = 0; j < 3; ++j) penalty += 0.3 * 3 * (chosen[0][j] + chosen[1][j]) / 4 * gates[row][j];
+      penalties.push_back(penalty);
+      loss += penalty;
+    }
+    return std::pair(loss, penalties);
+  };
+  const auto [loss, penalties] = written_out(first);
+  const auto mixture = made->combine_in_training(some_sources(), some_targets(), text(50), stream());
+  for (std::int64_t row = 0; row < 2; ++row)
+    CHECK(at::allclose(mixture.prompt[row], expected_prompts[static_cast<std::size_t>(row)], 1e-10, 1e-12));
+  CHECK(at::allclose(mixture.penalty, at::tensor(penalties, at::kDouble), 1e-10, 1e-12));
+
+  ((mixture.prompt * direction).sum() + mixture.penalty.sum()).backward();
+  for (std::int64_t j = 0; j < 3; ++j)
+    for (std::int64_t k = 0; k < 6; ++k) {
+      const auto loss_at = [&](double step) {
+        auto map = first.clone();
+        map[j][k] += step;
+        return written_out(map).first;
+      };
+      CHECK(router.value.grad()[j][k].item<double>() ==
+            doctest::Approx((loss_at(1e-6) - loss_at(-1e-6)) / 2e-6).epsilon(1e-6).scale(1));
+    }
+}
+
+TEST_CASE("smop: what is off changes nothing, and evaluation sees neither noise nor penalty") {
+  const auto stream = at::make_generator<at::CPUGeneratorImpl>(21);
+  const auto plain = combiner("smop", three);
+  const auto evaluated = plain->combine(some_sources(), some_targets(), text(50));
+  const auto trained = plain->combine_in_training(some_sources(), some_targets(), text(50), stream);
+  CHECK(trained.prompt.equal(evaluated.prompt));
+  CHECK_FALSE(trained.penalty.defined());
+  const auto noisy = combiner("smop", three, options({{"noise", 1}, {"balancing", 0.01}}));
+  const auto unseen = noisy->combine(some_sources(), some_targets(), text(50));
+  CHECK(unseen.prompt.equal(evaluated.prompt));
+  CHECK_FALSE(unseen.penalty.defined());
+  // Choices that are spread evenly cost λ; gates that all go one way cost up to t · λ.
+  const auto balanced = combiner("smop", {.sources = 2, .length = 4, .width = 6}, options({{"balancing", 0.01}}));
+  auto& router = balanced->parameters().front()->value;
+  const at::NoGradGuard no_gradient;
+  router.zero_();
+  router[0] = 100 * own_tokens(0).mean(0);
+  const auto two = some_sources().narrow(0, 0, 2);
+  const auto penalty = balanced->combine_in_training(two, some_targets(), text(50), stream).penalty;
+  const bool same_way = product(own_tokens(0).mean(0), own_tokens(1).mean(0)) > 0;
+  CHECK(penalty.mean().item<double>() == doctest::Approx(same_way ? 0.02 : 0.01));
+}
+
 TEST_CASE("temperature: a number, the pools' mean norm, or trained from d·e and kept within bounds") {
   double norms = 0;
   for (const auto& prompt : some_sources().unbind(0)) norms += maximum(prompt).norm().item<double>() / 3;

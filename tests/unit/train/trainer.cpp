@@ -225,7 +225,10 @@ TEST_CASE("a group whose rate is 0 keeps its bytes, decay or not, and costs no g
 }
 
 TEST_CASE("saved between any two updates, another trainer goes on bit for bit, dropout included") {
-  for (const auto& tested : {attempt_of_two(), Choices{.tasks = {"one", "two"}}}) {
+  auto routed = attempt_of_two();
+  routed.combiner = "smop";
+  routed.combiner_options = options({{"noise", 1}, {"balancing", 0.1}});
+  for (const auto& tested : {attempt_of_two(), Choices{.tasks = {"one", "two"}}, routed}) {
     auto choices = tested;
     choices.dropout = 0.25;
     choices.precision = at::kFloat;
