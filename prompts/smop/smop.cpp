@@ -16,7 +16,6 @@
 // router starts between prompts that differ already. Trained: L [t, d], so that a further source prompt needs another
 // router.
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/concat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -45,14 +44,6 @@ at::Tensor orthonormal(const atp::Start& start, const atp::Parameter& parameter)
                          .normal_(0, 1, start.stream("initial:" + parameter.name));
   const auto columns = std::get<0>(at::linalg_qr(drawn));
   return parameter.shape[0] == least ? columns.t() : columns;
-}
-
-// The mean over each row's own tokens, [B, l, d] → [B, d].
-at::Tensor mean_over_tokens(const atp::Embedded& input, at::ScalarType precision) {
-  const auto values = input.values.to(precision);
-  const auto places = at::arange(input.values.size(1), input.lengths.device.options());
-  const auto padding = places.ge(input.lengths.device.unsqueeze(1)).unsqueeze(2);
-  return values.masked_fill(padding, 0).sum(1) / input.lengths.device.unsqueeze(1);
 }
 
 class Smop final : public atp::PromptCombiner {
@@ -95,7 +86,7 @@ class Smop final : public atp::PromptCombiner {
 
  private:
   at::Tensor scores(const atp::Embedded& input, at::ScalarType precision) const {
-    return at::linear(mean_over_tokens(input, precision), router_);
+    return at::linear(atp::mean_over_tokens(input.values.to(precision), input.lengths), router_);
   }
 
   at::Tensor chosen(const at::Tensor& gates) const {  // [B, k] numbers of prompts

@@ -38,10 +38,12 @@ TEST_CASE("prompts of finished steps are teachers, first values, and candidates 
     train: {each: [toy, toy_first], method: prompt_tuning, prompt_length: 4, updates: 3, warmup_updates: 1}
   shared:
     train: {tasks: [toy_first, toy], method: mpt, prompt_length: 4, teachers: sources, updates: 3, warmup_updates: 1}
+  mixture:
+    train: {tasks: [toy_first, toy], method: prompt_tuning, prompt_length: 4, updates: 3, warmup_updates: 1}
   target:
     train: {each: [toy], method: mpt, prompt_length: 4, start_from: shared, updates: 3, warmup_updates: 1}
   generic:
-    train: {each: [toy], method: spot, prompt_length: 4, start_from: shared, updates: 3, warmup_updates: 1}
+    train: {each: [toy], method: spot, prompt_length: 4, start_from: mixture, updates: 3, warmup_updates: 1}
   targeted:
     train:
       each: [toy]
@@ -52,7 +54,9 @@ TEST_CASE("prompts of finished steps are teachers, first values, and candidates 
       updates: 3
       warmup_updates: 1
   short:
-    train: {each: [toy], method: dept, prompt_length: 4, rank: 2, updates: 3, warmup_updates: 1}
+    train: {each: [toy], method: dept, prompt_length: 4, rank: 2, start_from: mixture, updates: 3, warmup_updates: 1}
+  longer:
+    train: {each: [toy], method: dept, prompt_length: 4, rank: 2, start_from: short.toy, updates: 3, warmup_updates: 1}
 )");
   INFO(ended.error);
   REQUIRE(ended.status == 0);

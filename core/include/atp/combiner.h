@@ -40,6 +40,8 @@ class ATP_EXPORT PromptCombiner : public Trainable {
 
 // The maximum over each row's own tokens, padding left out: [B, l, d] → [B, d].
 ATP_EXPORT at::Tensor max_over_tokens(const Embedded& input);
+// The mean over each row's own tokens: values [B, l, ...] → [B, ...].
+ATP_EXPORT at::Tensor mean_over_tokens(const at::Tensor& values, const Lengths& lengths);
 // The maximum over a prompt's tokens, [..., m, d] → [..., d]. Where several are equal, the gradient goes to the first.
 ATP_EXPORT at::Tensor max_over_prompt(const at::Tensor& prompts);
 

@@ -48,6 +48,10 @@ class ATP_EXPORT Method : public Trainable {
   // The backbone's weights that make all that is attached superfluous, by name, only those that change: they take the
   // places of its own in a copy of it. Empty: what is attached is no linear function, and cannot be merged.
   virtual std::vector<NamedTensor> merged(const Backbone& backbone) const;
+  // The saved tensor that is a prompt by itself, [m, d] or [N, m, d] of N tasks: other steps may mix it or start from
+  // it.
+  // "": none is, as with a prompt that counts together with other tensors. `prompt` where a parameter is called so.
+  virtual std::string prompt() const;
   // True where the backbone's own weights are trained: it then gets a copy that no other step sees.
   virtual bool changes_backbone() const { return false; }
 };
@@ -64,7 +68,8 @@ ATP_EXPORT std::vector<Site> find_sites(const Backbone& backbone, const Origin& 
 
 ATP_EXPORT Option combiner_option(const std::string& fallback);
 ATP_EXPORT Option source_prompts_option();
-// First value of the parameter `prompt`; of a method that has none, of all that it trains.
+// First value of the parameter `prompt`; of a method without a prompt by itself, of all that it trains. What belongs to
+// tasks goes to those of the same names, or, where the recipe names one of them (STEP.TASK), from that one to all.
 ATP_EXPORT Option start_from_option();
 ATP_EXPORT Option attention_from_option();  // first values of the group `attention`
 

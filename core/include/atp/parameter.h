@@ -53,7 +53,7 @@ struct ATP_EXPORT Parameter {
   bool of_tasks = false;  // the first dimension is the task: a task that it was not trained on has none
 
   std::int64_t count() const;
-  bool takes(at::IntArrayRef other) const;  // a value of this shape, which may lack leading dimensions
+  bool takes(at::IntArrayRef other) const;  // a value of this shape; of `of_tasks`, one for all tasks too
   operator const at::Tensor&() const { return value; }
 };
 
@@ -83,8 +83,8 @@ class ATP_EXPORT Trainable {
   // What is kept with them and not trained, parts' included, in a fixed order.
   std::vector<const Parameter*> buffers() const;
 
-  // Sets first values: `given` ones where their name is in `start`, else `initial`. A given value may lack leading
-  // dimensions: one prompt starts the prompts of all tasks. Throws FormatError on another shape.
+  // Sets first values: `given` ones where their name is in `start`, else `initial`. One prompt may start those of
+  // all tasks. Throws FormatError on another shape.
   virtual void initialise(const Start& start);
 
   // What a result keeps: the trained tensors and whatever else scoring needs (source prompts), by name.

@@ -53,6 +53,7 @@ struct ResultFile {
   // For a plan, where the file is not there yet: what the step that makes it will write.
   std::vector<TensorShape> planned = {};
   std::vector<std::string> planned_tasks = {};
+  std::string planned_prompt = {};  // Method::prompt
   std::string tensor = {};  // the one of the model's tensors that it holds ("down"); "": all, by their names
 };
 
@@ -140,6 +141,7 @@ struct TrainedCount {
   }
   std::vector<std::string> groups = {};   // that learning rates can be given for
   std::vector<TensorShape> tensors = {};  // that the result holds: trained, frozen, kept
+  std::string prompt = {};                // Method::prompt
 };
 
 // What a step found out; the pipeline writes it into result.json.

@@ -35,7 +35,8 @@ const std::vector<ResultFile>& files_of(const ModelJob& job, const std::string& 
   return found == job.inputs.end() ? none : found->second;
 }
 
-bool has_prompt(const std::vector<const Parameter*>& parameters) {
+bool has_prompt(const Method& method) {
+  const auto parameters = method.parameters();
   return std::any_of(parameters.begin(), parameters.end(), [](const auto* one) { return one->name == "prompt"; });
 }
 
@@ -92,38 +93,45 @@ void check_all_taken(const ModelJob& job, const std::vector<const Parameter*>& a
   }
 }
 
-// What gives a parameter its first value: a file's prompt, or its tensor of that name.
+// What gives a parameter its first value.
 struct FirstValue {
   std::string key;  // of the input
   const ResultFile* file = nullptr;
-  bool is_prompt = false;
+  FirstFrom from = FirstFrom::tensor;
 };
 
-// nullptr: it is drawn. Of a method with an attention, start_from gives the prompt alone, even where it trains none.
-FirstValue first_value(const ModelJob& job, const Parameter& parameter, bool method_has_prompt) {
+// nullptr: it is drawn. start_from gives a method whose prompt stands alone, or that mixes prompts, the prompt alone;
+// any other takes all that it trains from a result like its own, and its prompt from one that is a prompt.
+FirstValue first_value(const ModelJob& job, const Method& method, const Parameter& parameter) {
   if (parameter.group == "attention" && !files_of(job, "attention_from").empty())
     return {"attention_from", &attention_file(job, parameter)};
-  const auto& start = files_of(job, "start_from");
-  const bool gives_prompt = method_has_prompt || job.method.options.options().find("attention_from");
-  if (start.empty() || (gives_prompt && parameter.name != "prompt")) return {};
-  return {"start_from", &start.front(), gives_prompt};
+  const auto& options = job.method.options.options();
+  const auto* start = options.find("start_from");
+  const auto& files = files_of(job, "start_from");
+  if (files.empty() || start->input != Option::Input::first_values) return {};
+  const bool prompt_alone =
+      !method.prompt().empty() || options.find("attention_from") || (has_prompt(method) && is_prompt(files.front()));
+  if (!prompt_alone) return {"start_from", &files.front()};
+  if (parameter.name != "prompt") return {};
+  return {"start_from", &files.front(), FirstFrom::prompt};
 }
 
-void check_prompt(const ResultFile& from, const Parameter& parameter) {
-  const auto shape = prompt_shape(from);
+void check_prompt(const ResultFile& from, const Parameter& parameter, const std::vector<std::string>& tasks) {
+  const auto shape = first_shape(from, parameter, FirstFrom::prompt, tasks);
   if (!shape) return;
   const auto length = parameter.shape.at(parameter.shape.size() - 2), width = parameter.shape.back();
-  if (shape->at(1) != width)
-    throw RecipeError("'start_from': the prompt of '" + from.name + "' has width " + std::to_string(shape->at(1)) +
+  const auto own_length = shape->at(shape->size() - 2);
+  if (shape->back() != width)
+    throw RecipeError("'start_from': the prompt of '" + from.name + "' has width " + std::to_string(shape->back()) +
                       ", and this step's backbone " + std::to_string(width) + "; start from a prompt of this backbone");
-  if (shape->at(0) != length)
-    throw RecipeError("'start_from': the prompt of '" + from.name + "' is " + std::to_string(shape->at(0)) +
+  if (own_length != length)
+    throw RecipeError("'start_from': the prompt of '" + from.name + "' is " + std::to_string(own_length) +
                       " tokens long, and this step's is " + std::to_string(length) +
                       "; give both the same prompt_length");
 }
 
-void check_tensor(const FirstValue& from, const Parameter& parameter) {
-  const auto shape = tensor_shape(*from.file, parameter);
+void check_tensor(const FirstValue& from, const Parameter& parameter, const std::vector<std::string>& tasks) {
+  const auto shape = first_shape(*from.file, parameter, FirstFrom::tensor, tasks);
   if (!shape || parameter.takes(*shape)) return;
   throw RecipeError("'" + from.key + "': '" + parameter.name + "' of '" + from.file->name + "' has shape " +
                     shape_text(*shape) + ", and this step's " + shape_text(parameter.shape) +
@@ -193,10 +201,8 @@ void read_inputs(const ModelJob& job, const Method& method, Start& start) {
       });
   const auto parameters = may_be_given(method);
   for (const auto* parameter : parameters) {
-    const auto from = first_value(job, *parameter, has_prompt(parameters));
-    if (!from.file) continue;
-    start.given.emplace(parameter->name,
-                        from.is_prompt ? read_prompt(*from.file) : read_tensor(*from.file, *parameter));
+    const auto from = first_value(job, method, *parameter);
+    if (from.file) start.given.emplace(parameter->name, read_first(*from.file, *parameter, from.from, job.tasks));
   }
 }
 
@@ -209,9 +215,11 @@ void plan_inputs(const ModelJob& job, Method& method, Start start) {
   });
   const bool all_known = take_inputs(job, start, planned_prompt, planned_result);
   for (const auto* parameter : parameters) {
-    if (const auto from = first_value(job, *parameter, has_prompt(parameters)); from.file)
-      said_at(origin_of(job, from.key),
-              [&] { return from.is_prompt ? check_prompt(*from.file, *parameter) : check_tensor(from, *parameter); });
+    if (const auto from = first_value(job, method, *parameter); from.file)
+      said_at(origin_of(job, from.key), [&] {
+        return from.from == FirstFrom::prompt ? check_prompt(*from.file, *parameter, job.tasks)
+                                              : check_tensor(from, *parameter, job.tasks);
+      });
     else if (parameter->initial)
       parameter->initial(start, *parameter);
     start.given.emplace(parameter->name, outline_of(parameter->shape));

@@ -231,6 +231,7 @@ TrainedCount count_of(const Model& model, const ModelJob& job) {
     if (std::find(count.groups.begin(), count.groups.end(), parameter->group) == count.groups.end())
       count.groups.push_back(parameter->group);
   }
+  count.prompt = model.method->prompt();
   for (const auto* kept : model.method->buffers()) count.tensors.push_back({kept->name, kept->shape});
   count.parameters_per_task =
       static_cast<double>(count.parameters) / static_cast<double>(std::max<std::size_t>(1, job.tasks.size()));

@@ -1,11 +1,15 @@
 #include "engine/result_file.h"
 
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "atp/error.h"
 #include "atp/tensor_file.h"
 #include "atp/value.h"
+#include "atp/words.h"
 #include "exchange/adapter.h"
 #include "io/durable_file.h"
 
@@ -72,8 +76,8 @@ std::string backbone_text(const Value& identity) {
 // What a result's file holds, or will hold.
 struct Contents {
   std::vector<TensorShape> tensors;
-  std::vector<std::string> tasks;
-  bool has_tasks = false;
+  std::optional<std::vector<std::string>> tasks;  // nothing: it does not say, as other programs' files
+  std::optional<std::string> prompt;              // Method::prompt; nothing: it does not say
 
   const TensorShape* find(const std::string& name) const {
     const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& one) { return one.name == name; });
@@ -82,21 +86,25 @@ struct Contents {
 };
 
 Contents contents_of(const TensorFile& file) {
-  Contents contents;
-  for (const auto& entry : file.entries()) contents.tensors.push_back({entry.name, entry.shape});
-  const auto tasks = tasks_in(file);
-  contents.has_tasks = tasks.has_value();
-  contents.tasks = tasks.value_or(std::vector<std::string>());
+  const auto by_task = names_in(file, "of_tasks").value_or(std::vector<std::string>());
+  const auto& said = file.metadata();
+  const auto prompt = said.find("prompt");
+  Contents contents{.tensors = {},
+                    .tasks = names_in(file, "tasks"),
+                    .prompt = prompt == said.end() ? std::nullopt : std::optional(prompt->second)};
+  for (const auto& entry : file.entries())
+    contents.tensors.push_back(
+        {entry.name, entry.shape, std::find(by_task.begin(), by_task.end(), entry.name) != by_task.end()});
   return contents;
 }
 
 std::optional<Contents> known_contents(const ResultFile& result) {
   if (std::filesystem::exists(result.file)) return contents_of(TensorFile(result.file));
-  if (!result.planned.empty()) return Contents{result.planned, result.planned_tasks, true};
+  if (!result.planned.empty()) return Contents{result.planned, result.planned_tasks, result.planned_prompt};
   return {};
 }
 
-std::string names_in(const Contents& contents) {
+std::string tensors_in(const Contents& contents) {
   std::string names;
   for (const auto& tensor : contents.tensors) {
     if (names.size() > 200) return names + ", …";
@@ -107,12 +115,12 @@ std::string names_in(const Contents& contents) {
 
 FormatError nothing_for(const ResultFile& result, const Contents& contents, const std::string& reason) {
   return FormatError("'" + result.name + "': nothing can be taken from " + result.file + ": " + reason + "; it holds " +
-                     names_in(contents));
+                     tensors_in(contents));
 }
 
 FormatError no_tensor(const ResultFile& result, const Contents& contents, const std::string& name) {
   return FormatError("'" + result.name + "': there is no tensor '" + name + "' in " + result.file + "; it holds " +
-                     names_in(contents));
+                     tensors_in(contents));
 }
 
 // A tensor by its name; a file that is given for one tensor may call it otherwise.
@@ -124,48 +132,87 @@ const TensorShape& find_tensor(const ResultFile& result, const Contents& content
   return *tensor;
 }
 
-// Which of several prompts [N, m, d] is the named task's.
-std::int64_t place_of_task(const ResultFile& result, const Contents& contents, std::int64_t prompts) {
-  if (prompts == 1 && result.task.empty()) return 0;
-  if (!contents.has_tasks) throw nothing_for(result, contents, "it has several and does not say of which tasks");
-  std::string known;
-  for (std::size_t i = 0; i < contents.tasks.size(); ++i) {
-    const auto place = static_cast<std::int64_t>(i);
-    if (contents.tasks[i] == result.task && place < prompts) return place;
-    known += (known.empty() ? "" : ", ") + contents.tasks[i];
+// Where the named task stands among those of the result.
+std::int64_t place_of_task(const ResultFile& result, const Contents& contents) {
+  const auto& tasks = *contents.tasks;
+  const auto found = std::find(tasks.begin(), tasks.end(), result.task);
+  if (found == tasks.end())
+    throw nothing_for(result, contents, "its tasks are " + joined(tasks) + ", and not '" + result.task + "'");
+  return found - tasks.begin();
+}
+
+// Of a tensor [N, ...] that has a part for each task of the result: the named task's, or the only one.
+std::int64_t one_place(const ResultFile& result, const Contents& contents, std::int64_t count) {
+  if (count == 1) return 0;
+  if (!contents.tasks) throw nothing_for(result, contents, "it has several and does not say of which tasks");
+  return place_of_task(result, contents);
+}
+
+// The same for a step over `wanted`: one place for all of them, or each one's own.
+std::vector<std::int64_t> places(const ResultFile& result, const Contents& contents, std::int64_t count,
+                                 const std::vector<std::string>& wanted) {
+  if (count == 1 || !contents.tasks || !result.task.empty()) return {one_place(result, contents, count)};
+  std::vector<std::int64_t> all;
+  for (const auto& task : wanted) {
+    const auto found = std::find(contents.tasks->begin(), contents.tasks->end(), task);
+    if (found == contents.tasks->end())
+      throw nothing_for(result, contents,
+                        "its tasks are " + joined(*contents.tasks) + ", and not '" + task +
+                            "'; name the one to start from (STEP.TASK)");
+    all.push_back(found - contents.tasks->begin());
   }
-  if (prompts == 1) return 0;
-  throw nothing_for(result, contents, "its tasks are " + known + ", and not '" + result.task + "'");
+  return all;
 }
 
-// One for each of the result's tasks, for a parameter with another number of them.
+// One for each of the result's tasks. A file that says nothing of that has as many, where the parameter has them too.
 bool is_by_task(const TensorShape& tensor, const Contents& contents, const Parameter& parameter) {
-  const auto tasks = static_cast<std::int64_t>(contents.tasks.size());
-  return !parameter.takes(tensor.shape) && tensor.shape.size() == parameter.shape.size() && tasks > 0 &&
-         !tensor.shape.empty() && tensor.shape.front() == tasks &&
-         parameter.takes(at::IntArrayRef(tensor.shape).slice(1));
+  if (tensor.of_tasks) return true;
+  return parameter.of_tasks && contents.tasks && tensor.shape.size() == parameter.shape.size() &&
+         tensor.shape.front() == static_cast<std::int64_t>(contents.tasks->size());
 }
 
-// Where a prompt stands: a tensor [m, d], or, with `place`, one of several in a tensor [N, m, d].
-struct PromptPlace {
-  const TensorShape* tensor;
-  std::optional<std::int64_t> place;
-};
+// Its shape without the tasks: [N, ...] → [...].
+std::vector<std::int64_t> shape_of_one(const TensorShape& tensor) {
+  return {tensor.shape.begin() + 1, tensor.shape.end()};
+}
 
-PromptPlace find_prompt(const ResultFile& result, const Contents& contents) {
+// A tensor [m, d], or one [N, m, d] of several prompts.
+const TensorShape& find_prompt(const ResultFile& result, const Contents& contents) {
   for (const auto& tensor : contents.tensors)
     if (tensor.name.find("lora_embedding_") != std::string::npos)
       throw nothing_for(
           result, contents,
           "it is an adapter of DePT, whose prompt was trained together with a change of the embedded inputs "
           "and is no prompt without it; expected a prompt that stands alone");
-  const auto* tensor = contents.find("prompt");
+  if (contents.prompt && contents.prompt->empty())
+    throw nothing_for(result, contents,
+                      "it has no prompt that stands alone; where what it has trained amounts to one for a task, "
+                      "atp convert --task writes that to a file, which can be named here");
+  const auto* tensor = contents.find(contents.prompt.value_or("prompt"));
   if (!tensor) tensor = contents.find("prompt_embeddings");
   if (!tensor && contents.tensors.size() == 1) tensor = &contents.tensors.front();
   if (!tensor) throw nothing_for(result, contents, "there is no tensor 'prompt'");
-  if (tensor->shape.size() == 2) return {tensor, {}};
-  if (tensor->shape.size() == 3) return {tensor, place_of_task(result, contents, tensor->shape.front())};
-  throw nothing_for(result, contents, "'" + tensor->name + "' is not a matrix [m, d]");
+  if (tensor->shape.size() != 2 && tensor->shape.size() != 3)
+    throw nothing_for(result, contents, "'" + tensor->name + "' is not a matrix [m, d]");
+  return *tensor;
+}
+
+// The tensor that gives a parameter its first value.
+const TensorShape& find_first(const ResultFile& result, const Contents& contents, const Parameter& parameter,
+                              FirstFrom from) {
+  return from == FirstFrom::prompt ? find_prompt(result, contents) : find_tensor(result, contents, parameter.name);
+}
+
+// Of all tasks' parts those that the parameter starts from; nothing where the tensor has no such parts.
+std::optional<std::vector<std::int64_t>> first_places(const ResultFile& result, const Contents& contents,
+                                                      const TensorShape& tensor, const Parameter& parameter,
+                                                      FirstFrom from, const std::vector<std::string>& tasks) {
+  const bool by_task = from == FirstFrom::prompt ? tensor.shape.size() == 3 : is_by_task(tensor, contents, parameter);
+  if (!by_task) return {};
+  auto all = places(result, contents, tensor.shape.front(), tasks);
+  if (all.size() > 1 && !parameter.of_tasks)
+    throw nothing_for(result, contents, "it has one for each of its tasks; name the one to start from (STEP.TASK)");
+  return all;
 }
 
 }  // namespace
@@ -200,7 +247,12 @@ void write_result(const std::string& folder, const ModelJob& job, const Model& m
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [name, tensor] : model.method->save()) tensors.emplace(name, tensor.to(at::kCPU).contiguous());
   std::filesystem::create_directories(folder + "/checkpoint");
-  std::map<std::string, std::string> metadata{{"tasks", to_json(list_of(job.tasks))}};
+  std::vector<std::string> by_task;
+  for (const auto* parameter : std::as_const(*model.method).parameters())
+    if (parameter->of_tasks) by_task.push_back(parameter->name);
+  std::map<std::string, std::string> metadata{{"tasks", to_json(list_of(job.tasks))},
+                                              {"of_tasks", to_json(list_of(by_task))},
+                                              {"prompt", model.method->prompt()}};
   if (const Value backbone = backbone_identity(job.backbone); !backbone.is_null())
     metadata.emplace("backbone", canonical_json(backbone));
   write_tensors(folder + "/checkpoint/tensors.safetensors", tensors, metadata);
@@ -209,48 +261,74 @@ void write_result(const std::string& folder, const ModelJob& job, const Model& m
 
 std::map<std::string, at::Tensor> read_tensors(const ResultFile& result) {
   const TensorFile file(result.file);
+  const auto contents = contents_of(file);
   std::map<std::string, at::Tensor> tensors;
-  for (const auto& entry : file.entries()) tensors.emplace(entry.name, file.tensor(entry));
+  for (const auto& one : contents.tensors) {
+    auto tensor = file.tensor(one.name);
+    if (one.of_tasks && !result.task.empty()) tensor = tensor.select(0, place_of_task(result, contents));
+    tensors.emplace(one.name, tensor);
+  }
   return tensors;
 }
 
-at::Tensor read_tensor(const ResultFile& result, const Parameter& parameter) {
+at::Tensor read_first(const ResultFile& result, const Parameter& parameter, FirstFrom from,
+                      const std::vector<std::string>& tasks) {
   const TensorFile file(result.file);
   const auto contents = contents_of(file);
-  const auto& found = find_tensor(result, contents, parameter.name);
+  const auto& found = find_first(result, contents, parameter, from);
   const auto tensor = file.tensor(found.name);
-  return (is_by_task(found, contents, parameter) ? tensor.select(0, place_of_task(result, contents, tensor.size(0)))
-                                                 : tensor)
-      .clone();
+  const auto places = first_places(result, contents, found, parameter, from, tasks);
+  if (!places) return tensor.clone();
+  if (places->size() == 1) return tensor.select(0, places->front()).clone();
+  return tensor.index_select(0, at::tensor(*places, at::kLong));
 }
 
 at::Tensor read_prompt(const ResultFile& result) {
   const TensorFile file(result.file);
   const auto contents = contents_of(file);
-  const auto found = find_prompt(result, contents);
-  const auto tensor = file.tensor(found.tensor->name);
-  return (found.place ? tensor.select(0, *found.place) : tensor).clone();
+  const auto& found = find_prompt(result, contents);
+  const auto tensor = file.tensor(found.name);
+  return (tensor.dim() == 3 ? tensor.select(0, one_place(result, contents, tensor.size(0))) : tensor).clone();
 }
 
 std::optional<std::vector<TensorShape>> tensor_shapes(const ResultFile& result) {
-  const auto contents = known_contents(result);
-  return contents ? std::optional(contents->tensors) : std::nullopt;
+  auto contents = known_contents(result);
+  if (!contents) return {};
+  if (!result.task.empty())
+    for (auto& tensor : contents->tensors)
+      if (tensor.of_tasks) {
+        static_cast<void>(place_of_task(result, *contents));
+        tensor = {tensor.name, shape_of_one(tensor)};
+      }
+  return contents->tensors;
 }
 
-std::optional<std::vector<std::int64_t>> tensor_shape(const ResultFile& result, const Parameter& parameter) {
+std::optional<std::vector<std::int64_t>> first_shape(const ResultFile& result, const Parameter& parameter,
+                                                     FirstFrom from, const std::vector<std::string>& tasks) {
   const auto contents = known_contents(result);
   if (!contents) return {};
-  const auto& found = find_tensor(result, *contents, parameter.name);
-  if (!is_by_task(found, *contents, parameter)) return found.shape;
-  static_cast<void>(place_of_task(result, *contents, found.shape.front()));
-  return std::vector<std::int64_t>(found.shape.begin() + 1, found.shape.end());
+  const auto& found = find_first(result, *contents, parameter, from);
+  const auto places = first_places(result, *contents, found, parameter, from, tasks);
+  if (!places) return found.shape;
+  auto shape = shape_of_one(found);
+  if (places->size() > 1) shape.insert(shape.begin(), static_cast<std::int64_t>(places->size()));
+  return shape;
 }
 
 std::optional<std::vector<std::int64_t>> prompt_shape(const ResultFile& result) {
   const auto contents = known_contents(result);
   if (!contents) return {};
-  const auto& shape = find_prompt(result, *contents).tensor->shape;
-  return std::vector<std::int64_t>(shape.end() - 2, shape.end());
+  const auto& found = find_prompt(result, *contents);
+  if (found.shape.size() == 2) return found.shape;
+  static_cast<void>(one_place(result, *contents, found.shape.front()));
+  return shape_of_one(found);
+}
+
+bool is_prompt(const ResultFile& result) {
+  const auto contents = known_contents(result);
+  if (!contents) return false;
+  if (contents->prompt) return !contents->prompt->empty();
+  return contents->tensors.size() == 1;
 }
 
 }  // namespace atp

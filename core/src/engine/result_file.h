@@ -24,10 +24,14 @@ void require_backbone(const std::string& whose, const Value& said, const Backbon
 
 void write_result(const std::string& folder, const ModelJob& job, const Model& model);
 
+// All tensors; of what has a part for each task, that of the task which `result` names, if it does.
 std::map<std::string, at::Tensor> read_tensors(const ResultFile& result);
-// The tensor of a parameter's name; where the result has one for each of its tasks and the parameter has room for
-// another number of them, that of the task that `result` names.
-at::Tensor read_tensor(const ResultFile& result, const Parameter& parameter);
+// What a parameter starts from: the result's tensor of its name, or the result's prompt.
+enum class FirstFrom { tensor, prompt };
+// What has a part for each task of the result goes to those of the step's `tasks` by their names; where `result` names
+// a task, or has one alone, that one's goes to all. Throws FormatError naming the tasks that it has.
+at::Tensor read_first(const ResultFile& result, const Parameter& parameter, FirstFrom from,
+                      const std::vector<std::string>& tasks);
 // The prompt [m, d] of a result, of the task that it names where the result holds several. A file of another program
 // may call its prompt `prompt_embeddings`, or hold one matrix of any name. Throws FormatError naming file and tensors.
 at::Tensor read_prompt(const ResultFile& result);
@@ -35,7 +39,9 @@ at::Tensor read_prompt(const ResultFile& result);
 // The shapes of what the functions above will give: of the file where it is there, else of what is planned.
 // Empty where neither is known.
 std::optional<std::vector<TensorShape>> tensor_shapes(const ResultFile& result);
-std::optional<std::vector<std::int64_t>> tensor_shape(const ResultFile& result, const Parameter& parameter);
+std::optional<std::vector<std::int64_t>> first_shape(const ResultFile& result, const Parameter& parameter,
+                                                     FirstFrom from, const std::vector<std::string>& tasks);
 std::optional<std::vector<std::int64_t>> prompt_shape(const ResultFile& result);
+bool is_prompt(const ResultFile& result);  // it is known to hold a prompt that stands alone
 
 }  // namespace atp

@@ -135,20 +135,20 @@ std::map<std::string, std::string> metadata_of(const Adapter& adapter) {
   return metadata;
 }
 
-std::optional<std::vector<std::string>> tasks_in(const TensorFile& file) {
-  const auto said = file.metadata().find("tasks");
+std::optional<std::vector<std::string>> names_in(const TensorFile& file, const std::string& key) {
+  const auto said = file.metadata().find(key);
   if (said == file.metadata().end()) return {};
-  const Value names = parse_json(said->second, file.path() + " (tasks)");
-  std::vector<std::string> tasks;
-  for (const auto& name : names.items()) tasks.push_back(name.text());
-  return tasks;
+  std::vector<std::string> names;
+  const Value list = parse_json(said->second, file.path() + " (" + key + ")");
+  for (const auto& name : list.items()) names.push_back(name.text());
+  return names;
 }
 
 void read_metadata(const TensorFile& file, Adapter& adapter) {
   const auto& metadata = file.metadata();
   if (const auto said = metadata.find("backbone"); said != metadata.end())
     adapter.backbone = parse_json(said->second, file.path() + " (backbone)");
-  if (auto tasks = tasks_in(file)) adapter.tasks = std::move(*tasks);
+  if (auto tasks = names_in(file, "tasks")) adapter.tasks = std::move(*tasks);
 }
 
 }  // namespace atp

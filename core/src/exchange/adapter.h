@@ -48,6 +48,7 @@ void refuse_others(const TensorFile& file, const std::map<std::string, std::stri
 // What files written by atp say beside their tensors, in safetensors' metadata.
 std::map<std::string, std::string> metadata_of(const Adapter& adapter);
 void read_metadata(const TensorFile& file, Adapter& adapter);
-std::optional<std::vector<std::string>> tasks_in(const TensorFile& file);  // nothing where it names none
+// The list of names that a file's metadata has under `key`; nothing where it has none.
+std::optional<std::vector<std::string>> names_in(const TensorFile& file, const std::string& key);
 
 }  // namespace atp

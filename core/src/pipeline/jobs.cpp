@@ -26,6 +26,7 @@ ResultFile result_file(const WorkInput& input, const Plan& plan, const std::stri
   ResultFile file{name_of(input.input), StepFolder(out, work.id).tensors(), input.input.task};
   if (work.state == WorkState::done) return file;
   file.planned = work.trained.tensors;
+  file.planned_prompt = work.trained.prompt;
   for (const auto& task : work.tasks) file.planned_tasks.push_back(task->name);
   return file;
 }

@@ -14,6 +14,8 @@
 #include <numbers>
 #include <stdexcept>
 
+#include "atp/error.h"
+
 namespace atp {
 
 namespace {
@@ -52,6 +54,10 @@ PromptAttention::PromptAttention(const PromptShape& shape, const Params& params)
     : width_(static_cast<double>(shape.width)),
       temperature_(width_ * std::numbers::e),
       is_pool_norm_(says(params, "pool_norm")) {
+  if (params.has_fault("temperature") && params.has("temperature"))
+    throw RecipeError(params.origin("temperature"),
+                      "'temperature' and the released code's fault of that name (compat) both say what T is; leave one "
+                      "of them out");
   if (says(params, "learned"))
     learned_ = &parameter("attention.temperature", {1}, "attention", initial::ones(), false);
   else if (params.has("temperature") && !is_pool_norm_)

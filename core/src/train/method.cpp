@@ -29,6 +29,12 @@ Embedded Method::embed(const Batch& batch, const Backbone& backbone) const {
   return {.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
 }
 
+std::string Method::prompt() const {
+  for (const auto* one : parameters())
+    if (one->name == "prompt") return one->name;
+  return {};
+}
+
 std::vector<NamedTensor> Method::merged(const Backbone&) const { return {}; }
 
 at::Tensor Method::extra_loss(const Batch&, const Encoded&, const Backbone&, const Pass&) const { return {}; }
@@ -38,10 +44,26 @@ at::Tensor max_over_prompt(const at::Tensor& prompts) {
   return prompts.gather(-2, prompts.argmax(-2, true)).squeeze(-2);
 }
 
+namespace {
+
+// Where rows of values [B, l, ...] have no token: [B, l, 1, ...].
+at::Tensor padding_of(const at::Tensor& values, const Lengths& lengths) {
+  auto padding = at::arange(values.size(1), lengths.device.options()).ge(lengths.device.unsqueeze(1));
+  while (padding.dim() < values.dim()) padding = padding.unsqueeze(-1);
+  return padding;
+}
+
+}  // namespace
+
 at::Tensor max_over_tokens(const Embedded& input) {
-  const auto places = at::arange(input.values.size(1), input.lengths.device.options());
-  const auto padding = places.ge(input.lengths.device.unsqueeze(1)).unsqueeze(2);  // [B, l, 1]
+  const auto padding = padding_of(input.values, input.lengths);
   return max_over_prompt(input.values.masked_fill(padding, -std::numeric_limits<double>::infinity()));
+}
+
+at::Tensor mean_over_tokens(const at::Tensor& values, const Lengths& lengths) {
+  auto counts = lengths.device;
+  while (counts.dim() < values.dim() - 1) counts = counts.unsqueeze(-1);
+  return values.masked_fill(padding_of(values, lengths), 0).sum(1) / counts;
 }
 
 Embedded prepend(const at::Tensor& prompts, const Embedded& text) {

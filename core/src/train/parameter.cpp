@@ -34,7 +34,7 @@ at::Tensor first_value(const Parameter& parameter, const Start& start) {
   if (!parameter.takes(given->second.sizes()))
     throw FormatError("the value given for '" + parameter.name + "' has shape " + shape_text(given->second.sizes()) +
                       "; expected " + shape_text(parameter.shape) +
-                      ": it comes from another backbone or prompt length");
+                      "; give both steps the same options (prompt_length, rank, …) and the same backbone");
   return given->second;
 }
 
@@ -51,7 +51,7 @@ std::int64_t Parameter::count() const {
 }
 
 bool Parameter::takes(at::IntArrayRef other) const {
-  return other.size() <= shape.size() && std::equal(other.rbegin(), other.rend(), shape.rbegin());
+  return other == at::IntArrayRef(shape) || (of_tasks && other == at::IntArrayRef(shape).slice(1));
 }
 
 namespace initial {

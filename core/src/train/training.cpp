@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "atp/error.h"
 #include "eval/evaluator.h"
@@ -25,7 +26,11 @@ double primary_mean(const std::vector<Evaluation>& evaluations) {
   for (const auto& evaluation : evaluations) {
     if (evaluation.scores.empty())
       throw DataError("task '" + evaluation.task + "' has no metric to choose the best state by");
-    sum += evaluation.scores.front().second;
+    const auto& [metric, score] = evaluation.scores.front();
+    if (!std::isfinite(score))
+      throw NumericError("task '" + evaluation.task + "': metric '" + metric + "' is " + std::to_string(score) +
+                         "; no best state can be chosen by it");
+    sum += score;
   }
   return sum / static_cast<double>(evaluations.size());
 }

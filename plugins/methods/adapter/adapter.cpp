@@ -62,9 +62,9 @@ class Adapter final : public atp::Method {
   static std::int64_t bottleneck(const atp::MethodContext& context, const atp::Params& params) {
     const auto width = context.backbone->shape().width, reduction = params.integer("reduction");
     if (reduction > width)
-      throw atp::RecipeError(params.origin("reduction"), "'reduction' is " + std::to_string(reduction) +
-                                                             ", and the backbone's width " + std::to_string(width) +
-                                                             ": nothing is left; expected at most the width");
+      throw atp::RecipeError(params.origin("reduction"), "'reduction': found '" + std::to_string(reduction) +
+                                                             "', expected at most the backbone's width, " +
+                                                             std::to_string(width));
     return width / reduction;
   }
 

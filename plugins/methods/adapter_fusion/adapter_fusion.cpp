@@ -35,10 +35,16 @@ class AdapterFusion final : public atp::Method {
         bottleneck_(width_ / params.integer("reduction")) {
     if (count_ < 2)
       throw atp::RecipeError(params.origin("adapters"), "'adapters' names one result; expected two or more to mix");
-    for (const auto& site : context.backbone->sites()) {
+    if (bottleneck_ < 1)
+      throw atp::RecipeError(params.origin("reduction"),
+                             "'reduction': found '" + std::to_string(params.integer("reduction")) +
+                                 "', expected at most the backbone's width, " + std::to_string(width_));
+    for (const auto& site : context.backbone->sites())
       if (site.kind == atp::Site::Kind::norm) keep_norm(site);
-      if (site.kind == atp::Site::Kind::sublayer && site.part != atp::Site::Part::cross_attention) fuse(site);
-    }
+    for (const auto& site : atp::find_sites(*context.backbone, params.where(), "sublayers", [](const atp::Site& site) {
+           return site.kind == atp::Site::Kind::sublayer && site.part != atp::Site::Part::cross_attention;
+         }))
+      fuse(site);
   }
 
   const atp::Sites* sites() const override { return &sites_; }

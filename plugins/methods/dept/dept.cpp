@@ -39,6 +39,8 @@ class DePT final : public atp::Method {
     return atp::prepend(prompt_.value.expand({batch.size(), -1, -1}), text);
   }
 
+  std::string prompt() const override { return {}; }  // none without the update that it was trained with
+
  private:
   DePT(const atp::MethodContext& context, std::int64_t rank, const atp::Params& params)
       : scale_(params.number("alpha") / std::sqrt(static_cast<double>(rank))),

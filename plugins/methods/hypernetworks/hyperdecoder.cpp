@@ -8,7 +8,6 @@
 // configurations, mean(H) goes through two more layers: 1.91M a task. Ours: dropout covers A(x) too, since it comes
 // after what is attached.
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/concat.h>
 #include <ATen/ops/relu.h>
 #include <atp/plugin.h>
@@ -21,13 +20,6 @@
 namespace {
 
 constexpr std::int64_t layer_embedding_width = 10;
-
-at::Tensor mean_over_tokens(const atp::Encoded& encoded) {  // [B, L, d] → [B, d]
-  const auto& lengths = encoded.lengths.device;
-  const auto places = at::arange(encoded.states.size(1), lengths.options());
-  const auto padding = places.ge(lengths.unsqueeze(1)).unsqueeze(2);
-  return encoded.states.masked_fill(padding, 0).sum(1) / lengths.unsqueeze(1);
-}
 
 struct Adapters {              // of a layer, one for each row
   at::Tensor down, down_bias;  // [B, d, b], [B, b]
@@ -95,9 +87,14 @@ class Hyperdecoder final : public HypernetworkMethod {
     };
   }
 
-  // Generation comes here for every token: without gradients, what was made of an encoder's output is kept.
+  // Generation comes here for every token: without gradients, what was made of an encoder's output is kept, until there
+  // are gradients again.
   Adapters adapters(const atp::Encoded& encoded, std::int64_t layer) const {
-    if (at::GradMode::is_enabled()) return make(encoded, layer);
+    if (at::GradMode::is_enabled()) {
+      kept_of_.reset();
+      kept_.clear();
+      return make(encoded, layer);
+    }
     if (!kept_of_.is_same(encoded.states)) {
       kept_.assign(static_cast<std::size_t>(layers_.shape[0]), std::nullopt);
       kept_of_ = encoded.states;
@@ -108,7 +105,7 @@ class Hyperdecoder final : public HypernetworkMethod {
   }
 
   Adapters make(const atp::Encoded& encoded, std::int64_t layer) const {
-    auto instance = mean_over_tokens(encoded).to(layers_.value.scalar_type());  // [B, d]
+    auto instance = atp::mean_over_tokens(encoded.states, encoded.lengths).to(layers_.value.scalar_type());  // [B, d]
     if (!mlp_.empty()) instance = mlp_[1](at::relu(mlp_[0](instance)));
     const auto place = layers_.value[layer].expand({instance.size(0), -1});
     const auto hidden = at::relu(hidden_(at::concat({instance, place}, 1)));

@@ -12,25 +12,18 @@
 // an example's own tokens (and widths), so that λ does not depend on lengths.
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/stack.h>
 #include <atp/error.h>
 #include <atp/method.h>
 #include <atp/plugin.h>
+#include <atp/tensor_file.h>
 #include <atp/words.h>
 
 #include <algorithm>
 
 namespace {
-
-// Means over each row's own tokens: values [B, L, ...] → [B].
-at::Tensor mean_over_tokens(const at::Tensor& values, const atp::Lengths& lengths) {
-  const auto by_token = values.flatten(2).mean(2);
-  const auto padding = at::arange(values.size(1), lengths.device.options()).ge(lengths.device.unsqueeze(1));
-  return by_token.masked_fill(padding, 0).sum(1) / lengths.device;
-}
 
 class MPT final : public atp::Method {
  public:
@@ -42,7 +35,8 @@ class MPT final : public atp::Method {
                 .help("C and R start from N(0, 0.02²), or so that every task's prompt starts near the shared one"),
             atp::any("teachers")
                 .names(atp::Option::Input::prompts)
-                .help("finished prompts of the tasks, one each, to distil from: a step, its results, or files"),
+                .help("finished prompts of the tasks, one each, to distil from: a step or its results; of one task, a "
+                      "file too"),
             atp::number("distillation", 0.9).at_least(0).help("λ, the weight of what is distilled"),
             atp::map("learning_rates", atp::Value(atp::Value::Map{{"low_rank", 0.4}}))
                 .help("parameter group → its own rate; the groups are prompt and low_rank"),
@@ -73,9 +67,7 @@ class MPT final : public atp::Method {
   void initialise(const atp::Start& start) override {
     auto first = start;
     if (const auto from = start.results.find("start_from"); from != start.results.end() && !from->second.empty())
-      for (const auto* name : {"task_columns", "task_rows"})
-        if (const auto found = from->second.front().tensors.find(name); found != from->second.front().tensors.end())
-          first.given.insert_or_assign(name, found->second.mean(0));
+      take(from->second.front(), first.given);
     Trainable::initialise(first);
     if (const auto teachers = start.prompts.find("teachers");
         teachers != start.prompts.end() && !teachers->second.empty())
@@ -94,11 +86,31 @@ class MPT final : public atp::Method {
     const auto learnt = log_probabilities(backbone.logits(encoded, batch.labels, pass));
     const auto divergence = taught.exp() * (taught - learnt);  // [B, u, vocabulary]
     const auto distance = (encoded.states - teacher_states).to(learnt.scalar_type()).square();
-    return distillation_ * (mean_over_tokens(divergence.sum(2, true), batch.label_lengths) +
-                            mean_over_tokens(distance, encoded.lengths));
+    return distillation_ * (atp::mean_over_tokens(divergence.sum(2), batch.label_lengths) +
+                            atp::mean_over_tokens(distance.mean(2), encoded.lengths));
   }
 
+  std::string prompt() const override { return {}; }  // none without its task's matrix
+
  private:
+  // The shared prompt, or the only prompt that there is, and what the matrices of all tasks have in common.
+  void take(const atp::NamedResult& from, std::map<std::string, at::Tensor>& given) const {
+    const auto shared = from.tensors.size() == 1 ? from.tensors.begin() : from.tensors.find("prompt");
+    if (shared == from.tensors.end())
+      throw atp::FormatError("'start_from': '" + from.name + "' has no tensor 'prompt'; expected a result of mpt, or " +
+                             "a prompt");
+    auto prompt = shared->second;
+    if (prompt.dim() == 3 && prompt.size(0) == 1) prompt = prompt[0];
+    if (prompt.sizes() != at::IntArrayRef(prompt_->shape))
+      throw atp::FormatError("'start_from': '" + from.name + "' has a prompt of shape " +
+                             atp::shape_text(prompt.sizes()) + "; expected one of " + atp::shape_text(prompt_->shape) +
+                             ": give both steps the same backbone and prompt_length, and name one of several tasks");
+    given.insert_or_assign("prompt", prompt);
+    for (const auto* matrix : {columns_, rows_})
+      if (const auto found = from.tensors.find(matrix->name); found != from.tensors.end())
+        given.insert_or_assign(matrix->name, found->second.dim() == 3 ? found->second.mean(0) : found->second);
+  }
+
   static atp::Embedded prepended(const at::Tensor& prompts, const atp::Batch& batch, const atp::Backbone& backbone) {
     return atp::prepend(prompts, {.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}});
   }
@@ -121,7 +133,7 @@ class MPT final : public atp::Method {
     for (const auto& [name, prompt] : given) names.push_back(name);
     for (const auto& task : tasks_) {
       const auto found = std::find_if(given.begin(), given.end(), [&](const auto& one) {
-        return one.first == task || one.first.ends_with("." + task) || given.size() == 1;
+        return one.first == task || one.first.ends_with("." + task) || (given.size() == 1 && tasks_.size() == 1);
       });
       if (found == given.end())
         throw atp::FormatError("no teacher for task '" + task + "'; there are: " + atp::joined(names) +

@@ -1,7 +1,7 @@
 // SPoT (Vu et al. 2022; paper §4.2): prompt tuning that starts from prompts of other tasks.
 //   generic (SPoT-g): start_from is one prompt, trained on a mixture of source tasks
 //   targeted (SPoT-t): similar_to is a prompt trained on the target task; of the source prompts the k most similar are
-//   the start, s_j = cos(mean over tokens of P_target, of P_j): one alone, k > 1 as Σ s_j P_j / Σ s_j
+//   the start, s_j = cos(mean over tokens of P_target, of P_j): one alone, k > 1 as Σ s_j P_j / Σ s_j over s_j > 0
 // Trained: P [m, d], shared by all tasks of a mixture.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cosine_similarity.h>
@@ -42,8 +42,9 @@ at::Tensor most_similar(const atp::Start& start, const atp::Parameter& parameter
     atp::log::info("spot starts from '" +
                    sources->second[static_cast<std::size_t>(places[i].item<std::int64_t>())].first + "', similarity " +
                    std::to_string(similarities[i].item<double>()));
-  if (count == 1) return all[places[0].item<std::int64_t>()];
-  const auto weights = similarities / similarities.sum();
+  const auto shares = similarities.clamp_min(0);
+  if (count == 1 || shares.sum().item<double>() == 0) return all[places[0].item<std::int64_t>()];
+  const auto weights = shares / shares.sum();
   return (weights.view({count, 1, 1}) * all.index_select(0, places)).sum(0);
 }
 

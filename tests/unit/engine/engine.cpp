@@ -8,6 +8,7 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include <cmath>
 #include <sstream>
 
 #include "atp/tensor_file.h"
@@ -220,6 +221,13 @@ TEST_CASE("without validation data the last state is the result; patience ends a
   CHECK(early.finished);
   CHECK(early.best_epoch == 1);
   CHECK(early.updates == 3 * 4);
+}
+
+TEST_CASE("a score that is no number chooses no state") {
+  const Folder folder;
+  auto job = train_job(folder, model_job());
+  job.validation[0].score = [](const auto&) { return atp::Scores{{"accuracy", std::nan("")}}; };
+  CHECK(contains(message_of([&] { make_engine()->train(job, {}); }), "metric 'accuracy' is nan"));
 }
 
 TEST_CASE("a mixture is chosen by the mean of its tasks' first metrics, and evaluated every n updates") {
@@ -486,7 +494,8 @@ TEST_CASE("a count sees that results, there or planned, do not fit") {
                                 .file = "not there yet",
                                 .task = "b",
                                 .planned = {{"prompt", {2, 5, 6}}, {"attention.down.weight", {9, 6}}},
-                                .planned_tasks = {"a", "b"}};
+                                .planned_tasks = {"a", "b"},
+                                .planned_prompt = "prompt"};
   const auto fitting = [&] {
     auto other = planned;
     other.planned[0].shape = {2, 3, 6};
@@ -605,7 +614,94 @@ TEST_CASE("a method's own inputs: the prompts of several results, and all tensor
                  "there is no tensor 'prompt'"));
 }
 
-TEST_CASE("start_from gives a method without a prompt all that it trains, of the named task where there are several") {
+namespace {
+
+// A row for each task, and a prompt that counts together with it.
+class ByTask final : public atp::Method {
+ public:
+  explicit ByTask(const atp::MethodContext& context) {
+    parameter("rows", {static_cast<std::int64_t>(context.tasks.size()), 6}, "rows", atp::initial::zeros()).of_tasks =
+        true;
+    parameter("prompt", {3, 6}, "prompt", atp::initial::zeros());
+  }
+  std::string prompt() const override { return {}; }
+
+  static atp::Offer<atp::Method> offer() {
+    return {.name = "by_task",
+            .summary = "for tests",
+            .options = {atp::start_from_option()},
+            .make = [](const atp::MethodContext& context, const atp::Params&) {
+              return std::make_shared<ByTask>(context);
+            }};
+  }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "start_from gives each task its own part by its name, the named one's to all, and never another's in silence") {
+  const Folder folder;
+  atp::Registry registry;
+  registry.add<atp::Method>(ByTask::offer());
+  registry.add<atp::Backbone>(small_backbone());
+  const auto rows = at::arange(12, at::kFloat).view({2, 6}), prompt = at::ones({3, 6});
+  const std::map<std::string, std::string> said{
+      {"tasks", R"(["one", "two"])"}, {"of_tasks", R"(["rows"])"}, {"prompt", ""}};
+  atp::write_tensors(folder / "both.safetensors", {{"rows", rows}, {"prompt", prompt}}, said);
+  atp::write_tensors(folder / "silent.safetensors", {{"rows", rows}, {"prompt", prompt}});
+  atp::write_tensors(folder / "prompt.safetensors", {{"prompt", prompt + 1}}, {{"prompt", "prompt"}});
+  auto job = model_job();
+  job.method.name = "by_task";
+  atp::Problems problems;
+  job.method.options = ByTask::offer().options.check({}, {}, problems);
+  atp::ModelBuilder builder(registry, at::kCPU);
+  const auto started = [&](const std::vector<std::string>& tasks, const std::string& file, const std::string& task) {
+    job.tasks = tasks;
+    job.inputs["start_from"] = {{.name = "both", .file = folder / file, .task = task}};
+    builder.try_first_values(job, builder.outline(job));
+    return builder.fresh(job, {}).method->save();
+  };
+  CHECK(started({"one", "two"}, "both.safetensors", "").at("rows").equal(rows));
+  CHECK(started({"two", "one"}, "both.safetensors", "").at("rows").equal(rows.flip(0)));
+  CHECK(started({"two"}, "both.safetensors", "").at("rows").equal(rows.narrow(0, 1, 1)));
+  CHECK(started({"a", "b", "c"}, "both.safetensors", "two").at("rows").equal(rows[1].expand({3, 6})));
+  CHECK(contains(message_of([&] {
+                   started({"one", "other"}, "both.safetensors", "");
+                 }),
+                 "its tasks are one, two, and not 'other'; name the one to start from (STEP.TASK)"));
+  CHECK(contains(message_of([&] { started({"one"}, "both.safetensors", "other"); }),
+                 "its tasks are one, two, and not 'other'"));
+  CHECK(contains(message_of([&] { started({"one"}, "silent.safetensors", ""); }), "'rows' of 'both' has shape [2, 6]"));
+
+  // All of a result like its own; of one that is a prompt, the prompt.
+  CHECK(started({"one"}, "both.safetensors", "").at("prompt").equal(prompt));
+  const auto from_prompt = started({"one"}, "prompt.safetensors", "");
+  CHECK(from_prompt.at("prompt").equal(prompt + 1));
+  CHECK(from_prompt.at("rows").equal(at::zeros({1, 6})));
+}
+
+TEST_CASE("a prompt that counts together with other tensors is none for another step") {
+  const Folder folder;
+  atp::write_tensors(folder / "half.safetensors", {{"prompt", at::ones({3, 6})}, {"low_rank.A", at::ones({2, 2})}},
+                     {{"tasks", R"(["one"])"}, {"prompt", ""}});
+  const auto engine = make_engine();
+  auto model = model_job("attempt", {"one"});
+  model.inputs["source_prompts"] = {{.name = "half", .file = folder / "half.safetensors", .task = ""}};
+  CHECK(contains(message_of([&] { engine->count(model); }), "it has no prompt that stands alone"));
+}
+
+TEST_CASE("a tensor that lacks dimensions is no first value") {
+  const Folder sources, files;
+  const auto engine = make_engine();
+  engine->train(train_job(sources, model_job()), {});
+  auto model = model_job("attempt", {"one"});
+  model.inputs["source_prompts"] = {result_in(sources, "sources.a")};
+  torch_save::write_one(files / "row.pt", at::ones({6}));
+  model.inputs["attention_from"] = {{.name = "row.pt", .file = files / "row.pt", .task = "", .tensor = "down"}};
+  CHECK(contains(message_of([&] { engine->count(model); }), "has shape [6], and this step's [4, 6]"));
+}
+
+TEST_CASE("start_from gives a method without a prompt all that it trains") {
   const Folder folder;
   const auto engine = make_engine();
   auto model = model_job("fine_tuning");

@@ -88,5 +88,10 @@ TEST_CASE("attention_norm: the layer norm stays at 1 and 0; temperature: 2087 at
     const auto said = make({{"rank", 2}, {"temperature", 2087.0}})->combine(sources, target, text);
     CHECK(released.weights.equal(said.weights));
     CHECK_FALSE(at::allclose(released.weights, make({{"rank", 2}})->combine(sources, target, text).weights));
+    for (const auto& said_too : {atp::Value(5.0), atp::Value("learned")})
+      CHECK(contains(message_of([&] {
+                       make({{"temperature", said_too}, {"compat", faults("temperature")}});
+                     }),
+                     "both say what T is"));
   }
 }

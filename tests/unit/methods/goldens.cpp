@@ -1,4 +1,4 @@
-// Ten updates of every method against tests/goldens/make_training.py, which works them out with transformers' T5 and
+// Ten updates of fine_tuning, prompt_tuning and attempt against tests/goldens/make_training.py, which works them out with transformers' T5 and
 // the paper's formulas.
 #include <ATen/ops/allclose.h>
 

@@ -234,7 +234,17 @@ TEST_CASE("SPoT: the most similar prompts are the start") {
                      (similarity[2] * sources[2] + similarity[0] * sources[0]) / (similarity[2] + similarity[0]), 1e-12,
                      1e-12));
 
-  start.prompts["source_prompts"][1].second = drawn({4, 16}, 1);
+  // What points away from the target has no share, and where everything does the nearest is the start.
+  start.prompts["source_prompts"] = {{"like", target * 2}, {"against", target * -3}};
+  const auto both = method_on(backbone, spot({{"similar_to", "own"}, {"source_prompts", "s"}, {"top_k", 2}},
+                                             {{"similar_to", 1}, {"source_prompts", 2}}));
+  both->initialise(start);
+  CHECK(at::allclose(both->save().at("prompt"), target * 2, 1e-12, 1e-12));
+  start.prompts["source_prompts"] = {{"against", target * -3}, {"too", -target + 0.01 * sources[0]}};
+  both->initialise(start);
+  CHECK(both->save().at("prompt").equal(-target + 0.01 * sources[0]));
+
+  start.prompts["source_prompts"] = {{"source 0", sources[0]}, {"source 1", drawn({4, 16}, 1)}};
   CHECK(contains(message_of([&] { two->initialise(start); }), "prompt 'source 1' is not one of 3 tokens, 16 wide"));
 }
 
