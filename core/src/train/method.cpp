@@ -1,5 +1,6 @@
 #include "atp/method.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/concat.h>
