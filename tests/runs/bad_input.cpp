@@ -320,6 +320,27 @@ TEST_CASE("a step that fails stops only what reads it, says so at the end, and i
   CHECK_FALSE(contains(again.error, "source: begins"));
 }
 
+TEST_CASE("a method that throws while it trains: its step, its name, and then the words of what was thrown") {
+  const Experiment experiment;
+  const std::string product = "libtorch: mat1 and mat2 shapes cannot be multiplied";
+  for (const auto& [place, words] :
+       {std::pair("embed", product),
+        {"site", product},
+        {"loss", std::string("a fault of the plugin or of atp, please report it: no such task")}}) {
+    CAPTURE(place);
+    const Ended ended = run_toy(experiment, R"(
+  learned:
+    train: {each: [toy], method: faulty, place: )" +
+                                                std::string(place) + R"(, updates: 2}
+plugins: [)" + tests::in_build_tree("/tests/plugins/faulty_method") +
+                                                "]\n");
+    CHECK(ended.status == 1);
+    CHECK_MESSAGE(contains(ended.error, "error: 'learned.toy' failed: method 'faulty' on backbone 't5': " + words),
+                  ended.error);
+    CHECK_FALSE(contains(ended.error, "Exception raised from"));  // libtorch's stack
+  }
+}
+
 TEST_CASE("a full disk is a message with the path, and what was finished stays intact") {
   const Experiment experiment;
   REQUIRE(experiment.atp_run({"--only", "source"}).status == 0);

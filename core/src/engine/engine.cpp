@@ -23,9 +23,15 @@ Engine::~Engine() = default;
 
 namespace {
 
-// libtorch's own errors end here: the host knows atp's alone.
+// Whose computation it is, for messages of others, which do not say: "method 'lora' on backbone 't5': ".
+std::string owner_of(const ModelJob& job) {
+  return (job.method.name.empty() ? "" : "method '" + job.method.name + "' on ") + "backbone '" +
+         job.backbone.backbone.name + "': ";
+}
+
+// libtorch's own errors end here: the host knows atp's alone. The owner stands before words that are not atp's.
 template <class Work>
-auto translated(Work&& work) {
+auto translated(const std::string& owner, Work&& work) {
   try {
     return work();
   } catch (const Error&) {
@@ -34,11 +40,13 @@ auto translated(Work&& work) {
     throw Error(std::string("the device's memory is full: ") + error.what_without_backtrace() +
                 "; use a smaller batch_size, or more accumulation");
   } catch (const c10::Error& error) {
-    throw Error(std::string("libtorch: ") + error.what_without_backtrace());
+    throw Error(owner + "libtorch: " + error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
     throw Error("memory is full; use a smaller batch_size, or more accumulation");
   } catch (const std::filesystem::filesystem_error& error) {
     throw Error(error.path1().string() + ": " + error.code().message());
+  } catch (const std::exception& error) {
+    throw PluginError(owner + "a fault of the plugin or of atp, please report it: " + error.what());
   }
 }
 
@@ -50,7 +58,7 @@ class TorchEngine final : public Engine {
   }
 
   TrainedCount count(const ModelJob& model) override {
-    return translated([&] {
+    return translated(owner_of(model), [&] {
       ModelBuilder::check_files(model.backbone);
       const auto outline = builder_.outline(model);
       builder_.try_first_values(model, outline);
@@ -63,7 +71,7 @@ class TorchEngine final : public Engine {
   }
 
   StepResult train(const TrainJob& job, const Control& control) override {
-    return translated([&] {
+    return translated(owner_of(job.model), [&] {
       auto state = load_state(job.folder, job.identity);
       if (state) check_device(*state, job);
       const auto threads = state ? state->threads : threads_;
@@ -78,7 +86,7 @@ class TorchEngine final : public Engine {
   }
 
   StepResult evaluate(const EvaluateJob& job, const Control& control) override {
-    return translated([&] {
+    return translated(owner_of(job.model), [&] {
       auto model = builder_.trained(job.model, job.result);
       if (job.merge) builder_.merge(job.model, model);
       StepResult result;
@@ -100,15 +108,15 @@ class TorchEngine final : public Engine {
   }
 
   AdapterSummary describe_adapter(const AdapterFile& file) override {
-    return translated([&] { return summary_of(file, read_adapter(file)); });
+    return translated("", [&] { return summary_of(file, read_adapter(file)); });
   }
 
   void convert_adapter(const AdapterFile& file, const AdapterTarget& target) override {
-    translated([&] { write_adapter(read_adapter(file), target); });
+    translated("", [&] { write_adapter(read_adapter(file), target); });
   }
 
   TrainedCount adopt_adapter(const AdapterFile& file, const ModelJob& job, const std::string& folder) override {
-    return translated([&] {
+    return translated(owner_of(job), [&] {
       const auto model = builder_.adopted(job, read_adapter(file), file.path);
       write_result(folder, job, model);
       return count_of(model, job);
@@ -140,7 +148,7 @@ class TorchEngine final : public Engine {
 
 atp::Engine* atp_make_engine(const atp::EngineSettings& settings, const atp::Registry& registry,
                              atp::DeviceReport& report) {
-  return atp::translated([&]() -> atp::Engine* {
+  return atp::translated("", [&]() -> atp::Engine* {
     const auto device = atp::choose_device(settings);
     const auto threads = settings.threads > 0 ? settings.threads : atp::all_cores();
     report = {.device = atp::describe(device), .threads = threads, .libtorch_version = TORCH_VERSION};
