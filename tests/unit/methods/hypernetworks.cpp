@@ -118,7 +118,7 @@ TEST_CASE("a HyperFormer's adapters, made of the task, or of task, layer and pos
       for (std::int64_t b = 0; b < batch.size(); ++b) {
         const auto task = saved.at("tasks")[batch.tasks[b].item<std::int64_t>()];
         const auto joined = shared ? at::concat({task, saved.at(place.stack + ".layers")[place.layer],
-                                              saved.at(place.stack + ".positions")[place.position]})
+                                                 saved.at(place.stack + ".positions")[place.position]})
                                    : task;
         const auto project = shared ? place.stack + ".project" : "project";
         auto projected = layer(saved, project + ".1", at::relu(layer(saved, project + ".0", joined)));
