@@ -135,6 +135,9 @@ const TensorShape& find_tensor(const ResultFile& result, const Contents& content
 // Where the named task stands among those of the result.
 std::int64_t place_of_task(const ResultFile& result, const Contents& contents) {
   const auto& tasks = *contents.tasks;
+  if (result.task.empty())
+    throw nothing_for(result, contents,
+                      "it has one for each of its tasks, " + joined(tasks) + "; name one of them (STEP.TASK)");
   const auto found = std::find(tasks.begin(), tasks.end(), result.task);
   if (found == tasks.end())
     throw nothing_for(result, contents, "its tasks are " + joined(tasks) + ", and not '" + result.task + "'");
@@ -211,7 +214,7 @@ std::optional<std::vector<std::int64_t>> first_places(const ResultFile& result, 
   if (!by_task) return {};
   auto all = places(result, contents, tensor.shape.front(), tasks);
   if (all.size() > 1 && !parameter.of_tasks)
-    throw nothing_for(result, contents, "it has one for each of its tasks; name the one to start from (STEP.TASK)");
+    static_cast<void>(place_of_task(result, contents));  // which says that one has to be named
   return all;
 }
 

@@ -445,7 +445,10 @@ void Planner::count_work(Plan& plan) {
 
 namespace {
 
-std::string nothing_to_train(const Step& step) {
+std::string nothing_to_train(const Step& step, const std::vector<std::string>& groups) {
+  if (!groups.empty())
+    return "'" + step.title() + "' has nothing to train: its learning rate is 0 for all that it could train (" +
+           joined(groups, ", ") + "); give learning_rate, or learning_rates, above 0";
   std::string said;
   if (step.method)
     for (const auto& [key, value] : step.method->options.values().members())
@@ -574,7 +577,8 @@ void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
   if (!has_engine) return;
   const ModelJob model = model_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer));
   work.trained = machinery_.engine().count(model);
-  if (work.trained.parameters == 0) throw RecipeError(work.step.origin, nothing_to_train(work.step));
+  if (work.trained.parameters == 0)
+    throw RecipeError(work.step.origin, nothing_to_train(work.step, work.trained.groups));
   note_unused_keys(work, plan);
 }
 

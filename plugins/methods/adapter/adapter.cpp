@@ -12,6 +12,8 @@
 #include <atp/method.h>
 #include <atp/plugin.h>
 
+#include <algorithm>
+
 namespace {
 
 // x W_kᵀ + b_k for rows [B, L, in] of tasks k; weight [N, out, in], bias [N, out].
@@ -49,8 +51,12 @@ class Adapter final : public atp::Method {
       return site.kind == atp::Site::Kind::sublayer && site.part != atp::Site::Part::cross_attention &&
              site.layer >= first_layer(site.decoder);
     };
-    const auto where = drops ? params.origin("dropped_layers") : params.where();
-    for (const auto& site : atp::find_sites(*context.backbone, where, "sublayers that are not dropped", takes_adapter))
+    const auto most = std::max(shape.encoder_layers, shape.decoder_layers);
+    if (const auto dropped = params.optional_integer("dropped_layers"); drops && dropped && *dropped >= most)
+      throw atp::RecipeError(params.origin("dropped_layers"),
+                             "'dropped_layers': found '" + std::to_string(*dropped) + "', and the deeper stack has " +
+                                 std::to_string(most) + " layers; expected fewer, so that some keep their adapters");
+    for (const auto& site : atp::find_sites(*context.backbone, params.where(), "sublayers", takes_adapter))
       add_bottleneck(site);
     for (const auto& site : context.backbone->sites())
       if (site.kind == atp::Site::Kind::norm) train_norm(site);

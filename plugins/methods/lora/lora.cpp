@@ -22,6 +22,9 @@ std::vector<atp::Site> targets_of(const atp::Backbone& backbone, const atp::Para
   std::vector<std::string> known;
   for (const auto& site : maps)
     if (std::find(known.begin(), known.end(), site.module()) == known.end()) known.push_back(site.module());
+  if (params.value("targets").items().empty())
+    throw atp::RecipeError(params.origin("targets"),
+                           "'targets' is an empty list; expected one or more of " + atp::joined(known));
   std::vector<std::string> wanted;
   for (const auto& word : params.value("targets").items()) {
     wanted.push_back(word.text());

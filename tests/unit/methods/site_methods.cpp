@@ -118,9 +118,10 @@ TEST_CASE("each task has adapters of its own, and all share the layer norms, whi
 
 TEST_CASE("options of methods at sites that do not fit the backbone") {
   const auto message = [](const OnT5& what) { return message_of([&] { method_on(t5(), what); }); };
-  CHECK(contains(message({"adapter"}), "'reduction' is 32, and the backbone's width 16"));
+  CHECK(contains(message({"adapter"}), "'reduction': found '32', expected at most the backbone's width, 16"));
   CHECK(contains(message({"adapter_drop", options({{"reduction", 4}, {"dropped_layers", 2}})}),
-                 "sublayers that are not dropped, and the backbone names none"));
+                 "'dropped_layers': found '2', and the deeper stack has 2 layers; expected fewer"));
+  CHECK(contains(message({"lora", options({{"targets", atp::Value::List{}}})}), "'targets' is an empty list"));
   CHECK(contains(message({"lora", options({{"targets", atp::Value::List{"qq"}}})}),
                  "the backbone has no linear map 'qq'; did you mean 'q'?; it has q, k, v, o, wi, wo, lm_head"));
   CHECK(contains(message_of([] { method_on(std::make_shared<SmallBackbone>(request_of({})), {"ia3"}); }),
