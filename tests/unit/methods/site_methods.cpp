@@ -81,7 +81,7 @@ TEST_CASE("LoRA's dropout: of the update's input, from the pass's generator, whi
   CHECK(logits(without, 7).equal(logits(without, {})));
 }
 
-TEST_CASE("LoRA's dropout differs between updates and sites, and not between runs, whatever the backbone's is") {
+TEST_CASE("LoRA's dropout differs between updates, and not between runs, whatever the backbone's is") {
   const std::vector<atp::SplitData> splits = {made_split("one", 0, 1)};
   const atp::TrainSettings still{.learning_rate = 0, .batch_size = 1, .updates = 6};
   for (const double of_backbone : {0.0, 0.3}) {
