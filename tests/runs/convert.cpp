@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "programs.h"
+#include "tests/places.h"
 
 using namespace runs;
 
@@ -116,6 +119,38 @@ steps:
           read(experiment / ("out/adapters/" + step + "/checkpoint/tensors.safetensors")));
     CHECK(predicted(experiment, step + ".result") == predicted(experiment, "out/adapters/" + step));
   }
+}
+
+TEST_CASE("adapters of DePT's and T-Few's authors become results of the shapes that they were trained on") {
+  const std::string fixtures = tests::in_source_tree("/../shared/fixtures/"),
+                    tfew = fixtures + "tfew_ia3/t03b_ia3_finish.pt";
+  if (!std::filesystem::exists(fixtures)) {
+    MESSAGE("skipped: no ../shared/fixtures here");
+    return;
+  }
+  const Experiment experiment;
+  const auto sources =
+      experiment.write("sources.txt", "toy table: apple saw\ntoy table: pear plum hammer\ntoy table: nail\n");
+  for (const std::string name : {"cola", "sst2"}) {
+    succeeds(experiment, {"convert", fixtures + "dept_adapters/" + name, name, "--to", "result", "--task", "toy",
+                          "--checkpoint", "{random: base, seed: 0}"});
+    succeeds(experiment, {"predict", name, "--input", sources, "--device", "cpu", "--threads", "1", "--quiet", "--out",
+                          "answers.txt"});
+    const auto answers = read(experiment / "answers.txt");
+    CHECK(std::count(answers.begin(), answers.end(), '\n') == 3);
+  }
+  succeeds(experiment, {"convert", tfew, "t0", "--to", "result", "--task", "toy", "--checkpoint", "{random: v1_1-xl}"});
+  const auto method = atp::parse_json(read(experiment / "t0/checkpoint/method.json"), "method.json");
+  CHECK(method.at("method").text() == "ia3");
+  CHECK(method.at("tensors").items().size() == 192);
+  const auto result = atp::parse_json(read(experiment / "t0/result.json"), "result.json");
+  CHECK(result.at("trained_parameters").integer() == 24 * (2 * 2048 + 5120) + 24 * (4 * 2048 + 5120));
+
+  const Ended other = run_atp(
+      experiment, {"convert", tfew, "t1", "--to", "result", "--task", "toy", "--checkpoint", "{random: v1_1-base}"});
+  CHECK(other.status == 2);
+  CHECK_MESSAGE(contains(other.error, "does not fit method 'ia3' on this backbone"), other.error);
+  CHECK_FALSE(std::filesystem::exists(experiment / "t1"));
 }
 
 TEST_CASE("a conversion that is not complete says what is missing, and leaves nothing") {
