@@ -67,7 +67,7 @@ class TorchEngine final : public Engine {
   }
 
   void check(const EvaluateJob& job) override {
-    translated([&] { builder_.check(job); });
+    translated(owner_of(job.model), [&] { builder_.check(job); });
   }
 
   StepResult train(const TrainJob& job, const Control& control) override {
