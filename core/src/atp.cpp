@@ -255,6 +255,12 @@ Command score_command() {
           score};
 }
 
+std::int64_t count_of(const po::variables_map& values, const std::string& option) {
+  const auto count = values[option].as<std::int64_t>();
+  if (count < 1) throw atp::RecipeError("--" + option + ": found " + std::to_string(count) + ", expected 1 or more");
+  return count;
+}
+
 int predict(const po::variables_map& values) {
   atp::PredictionRequest request;
   request.result = needed(values, "result", "predict");
@@ -265,9 +271,7 @@ int predict(const po::variables_map& values) {
   request.official_splits = values.count("official") > 0;
   request.task = text_at(values, "task");
   request.file = text_at(values, "out");
-  request.batch_size = values["batch-size"].as<std::int64_t>();
-  if (request.batch_size < 1)
-    throw atp::RecipeError("--batch-size: found " + std::to_string(request.batch_size) + ", expected 1 or more");
+  request.batch_size = count_of(values, "batch-size");
   request.merge = values.count("merge") > 0;
   request.json = values.count("json") > 0;
   request.quiet = values.count("quiet") > 0;
@@ -318,8 +322,12 @@ int convert(const po::variables_map& values) {
   request.tasks = text_at(values, "tasks");
   request.models = atp::named_folder(values, "models", "ATP_MODELS");
   request.libtorch = text_at(values, "libtorch");
-  atp::run_conversion(request, std::cout);
-  return 0;
+  if (values.count("lossy")) {
+    request.lossy_rows = count_of(values, "lossy");
+    request.data = atp::named_folder(values, "data", "ATP_DATA");
+  }
+  request.engine = atp::engine_settings(values);
+  return atp::run_conversion(request, std::cout);
 }
 
 Command convert_command() {
@@ -338,9 +346,11 @@ Command convert_command() {
         add("tokenizer", word("PATH"), "of a result that is made: spiece.model; the checkpoint's where not given");
         add("source-length", po::value<std::int64_t>()->value_name("N"),
             "of a result that is made: tokens of the longest source");
+        add("lossy", po::value<std::int64_t>()->value_name("N")->implicit_value(256, "256"),
+            "of a result, --lossy or --lossy=N: one prompt, the mean of those of its first N validation rows");
         add("models", word("DIR"), "where checkpoints are looked up by name ($ATP_MODELS)");
-        add("tasks", word("DIR"), "tasks in YAML: DIR/NAME.yaml ($ATP_TASKS)");
-        add("libtorch", word("DIR"), "another copy of libtorch ($ATP_LIBTORCH)");
+        add_data(table);
+        atp::add_engine_options(table);
         add_json(table);
       },
       {"in", "out"},

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "programs.h"
 #include "tests/places.h"
@@ -151,6 +152,61 @@ TEST_CASE("adapters of DePT's and T-Few's authors become results of the shapes t
   CHECK(other.status == 2);
   CHECK_MESSAGE(contains(other.error, "does not fit method 'ia3' on this backbone"), other.error);
   CHECK_FALSE(std::filesystem::exists(experiment / "t1"));
+}
+
+TEST_CASE("a mixture goes out as the mean of its prompts, which says what it costs; one prompt loses nothing") {
+  const Experiment experiment;
+  const auto file = experiment.write("toy.yaml", recipe);
+  const Words run_it{file,        "--out", experiment / "out",
+                     "--threads", "1",     "--device",
+                     "cpu",       "--set", "steps.target.train.source_prompts=source"};
+  REQUIRE(run(program("atp-run"), run_it, {.folder = experiment.path}).status == 0);
+  const auto lossy = [&](const std::string& step, const std::string& to, const Words& more = {}) {
+    Words words{"convert", "out/toy/" + step, to, "--device", "cpu", "--threads", "1"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_atp(experiment, words);
+  };
+  const Ended said = lossy("target", "mean", {"--to", "peft", "--lossy=20", "--json"});
+  INFO(said.error);
+  REQUIRE(said.status == 0);
+  const auto cost = atp::parse_json(said.out, "cost");
+  CHECK(cost.at("task").text() == "toy");
+  CHECK(cost.at("rows").integer() == 20);
+  CHECK(cost.at("tokens").integer() == 4);
+  CHECK(cost.at("deviation").number() > 0);
+  // Of the 200 rows that are evaluated after training, the first 20.
+  std::istringstream rows(read(experiment / "out/toy/target/predictions.jsonl"));
+  double sum = 0;
+  std::string row;
+  for (int i = 0; i < 20 && std::getline(rows, row); ++i) sum += atp::parse_json(row, "row").at("loss").number();
+  CHECK(cost.at("loss").number() == doctest::Approx(sum / 20).epsilon(1e-6));
+
+  const Ended of_one = lossy("source", "one.npy", {"--lossy"});
+  REQUIRE(of_one.status == 0);
+  CHECK_MESSAGE(contains(of_one.out, "the mean of the prompts of 200 rows of toy's validation split"), of_one.out);
+  CHECK_MESSAGE(contains(of_one.out, "differ from it by 0.00% of its norm"), of_one.out);
+  REQUIRE(lossy("source", "exact.npy").status == 0);
+  CHECK(read(experiment / "one.npy") == read(experiment / "exact.npy"));
+
+  succeeds(experiment, {"convert", "mean", "mean.result", "--to", "result", "--task", "toy", "--checkpoint",
+                        "{random: tiny, seed: 0}", "--source-length", "32"});
+  CHECK(predicted(experiment, "mean.result").size() > 100);
+
+  const auto refused = [&](const std::string& from, const std::string& to, const Words& more,
+                           const std::string& expected) {
+    const Ended ended = lossy(from, to, more);
+    CHECK(ended.status == 2);
+    CHECK_MESSAGE(contains(ended.error, expected), ended.error);
+    CHECK_FALSE(std::filesystem::exists(experiment / to));
+  };
+  refused("target", "no.npy", {"--lossy=0"}, "--lossy: found 0, expected 1 or more");
+  refused("target", "no", {"--lossy", "--to", "tfew"}, "format 'tfew' is only read");
+  refused("target", "no", {"--lossy", "--to", "result"}, "make a result of what it has written");
+  refused("target", "no.npy", {"--lossy", "--task", "tyo"}, "did you mean 'toy'?");
+  refused("../../mean", "no.npy", {"--lossy"}, "expected the folder of a finished training");
+  const Ended nowhere = run_atp(experiment, {"convert", "out/toy/target", "--lossy"});
+  CHECK(nowhere.status == 2);
+  CHECK_MESSAGE(contains(nowhere.error, "--lossy needs an OUT"), nowhere.error);
 }
 
 TEST_CASE("a conversion that is not complete says what is missing, and leaves nothing") {

@@ -13,6 +13,7 @@
 #include "engine/model_builder.h"
 #include "engine/result_file.h"
 #include "eval/evaluator.h"
+#include "eval/mean_prompt.h"
 #include "exchange/conversion.h"
 #include "train/state.h"
 #include "train/training.h"
@@ -113,6 +114,24 @@ class TorchEngine final : public Engine {
 
   void convert_adapter(const AdapterFile& file, const AdapterTarget& target) override {
     translated("", [&] { write_adapter(read_adapter(file), target); });
+  }
+
+  std::optional<MeanPromptCost> convert_mean_prompt(const EvaluateJob& job, const AdapterTarget& target,
+                                                    const Control& control) override {
+    return translated([&]() -> std::optional<MeanPromptCost> {
+      require_written(target.format);
+      const auto& split = job.splits.front();
+      const auto model = builder_.trained(job.model, job.result);
+      const auto mean = mean_prompt(model, job.model.method.name, split, job.batch_size, control);
+      if (!mean) return {};
+      Adapter adapter{.method = "prompt_tuning"};
+      adapter.options.set("prompt_length", mean->cost.tokens);
+      adapter.tasks = {split.task};
+      adapter.tensors.emplace("prompt", mean->prompt);
+      adapter.backbone = backbone_identity(job.model.backbone);
+      write_adapter(std::move(adapter), target);
+      return mean->cost;
+    });
   }
 
   TrainedCount adopt_adapter(const AdapterFile& file, const ModelJob& job, const std::string& folder) override {

@@ -183,6 +183,16 @@ struct AdapterTarget {
   std::string base_model;  // the checkpoint's name among people, for formats that keep it
 };
 
+// What is lost where one prompt stands for those that a method gives each input.
+struct MeanPromptCost {
+  std::int64_t rows = 0;    // that it is the mean of
+  std::int64_t tokens = 0;  // its length
+  double deviation = 0;     // root mean square distance of the rows' prompts from it, as a share of its norm
+  // Means over the rows of each row's mean over its target tokens: with the prompts of their own, and with this one.
+  double loss = 0;
+  double loss_of_mean = 0;
+};
+
 struct Progress {
   std::int64_t update = 0;
   std::int64_t updates = 0;
@@ -210,6 +220,10 @@ class ATP_EXPORT Engine {
   virtual AdapterSummary describe_adapter(const AdapterFile& file) = 0;
   // Throws RecipeError with the reason where the format cannot hold the adapter; nothing is written then.
   virtual void convert_adapter(const AdapterFile& file, const AdapterTarget& target) = 0;
+  // Of a result: one prompt, the mean of what its method puts before the rows of the job's split, goes into the format.
+  // Nothing where the user stopped it. Throws RecipeError where the method does anything else than that.
+  virtual std::optional<MeanPromptCost> convert_mean_prompt(const EvaluateJob& job, const AdapterTarget& target,
+                                                            const Control& control) = 0;
   // Makes a result of it: FOLDER/checkpoint, as a training of this model leaves it. Throws where the adapter does not
   // fit the model.
   virtual TrainedCount adopt_adapter(const AdapterFile& file, const ModelJob& model, const std::string& folder) = 0;

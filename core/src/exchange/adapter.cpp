@@ -83,7 +83,9 @@ at::Tensor only_prompt(const Adapter& adapter, const std::string& format) {
     return adapter.tensors.count("prompt") ? tensor_of(adapter, "prompt")[0] + mean : mean;
   }
   if (adapter.method == "attempt")
-    refuse(adapter, format, "each input has a mixture of its own, and what would be written is one prompt for all");
+    refuse(adapter, format,
+           "each input has a mixture of its own, and what would be written is one prompt for all; "
+           "--lossy writes the mean of the mixtures, and says what that costs");
   refuse(adapter, format,
          "it is not known to put one prompt before every input and to do nothing else, and what would be written is "
          "one prompt");

@@ -11,6 +11,12 @@ const Format& chosen_format(const AdapterFile& file) {
   return file.format.empty() ? format_of(file.path) : format_called(file.format);
 }
 
+const Format& written_format(const std::string& name) {
+  const Format& format = format_called(name);
+  if (!format.write) throw RecipeError(std::string("format '") + format.name + "' is only read");
+  return format;
+}
+
 }  // namespace
 
 Adapter read_adapter(const AdapterFile& file) {
@@ -35,9 +41,10 @@ AdapterSummary summary_of(const AdapterFile& file, const Adapter& adapter) {
   return summary;
 }
 
+void require_written(const std::string& format) { static_cast<void>(written_format(format)); }
+
 void write_adapter(Adapter adapter, const AdapterTarget& target) {
-  const Format& format = format_called(target.format);
-  if (!format.write) throw RecipeError(std::string("format '") + format.name + "' is only read");
+  const Format& format = written_format(target.format);
   if (!target.base_model.empty()) adapter.base_model = target.base_model;
   format.write(adapter, target.path);
 }

@@ -9,7 +9,9 @@ namespace atp {
 // Throws RecipeError where the format is not known, FormatError where the files are not what it says.
 Adapter read_adapter(const AdapterFile& file);
 AdapterSummary summary_of(const AdapterFile& file, const Adapter& adapter);
-// Throws RecipeError with the reason where the format does not hold the adapter, or is only read.
+// Throws RecipeError where the format is not known, or is only read.
+void require_written(const std::string& format);
+// The same, and with the reason where the format does not hold the adapter.
 void write_adapter(Adapter adapter, const AdapterTarget& target);
 
 }  // namespace atp

@@ -1,11 +1,17 @@
 #include "pipeline/conversion_run.h"
 
 #include <boost/filesystem.hpp>
+#include <iomanip>
 #include <ostream>
 
+#include "atp/log.h"
 #include "atp/words.h"
+#include "data/split_data.h"
 #include "io/durable_file.h"
 #include "pipeline/jobs.h"
+#include "pipeline/progress.h"
+#include "pipeline/recorded_step.h"
+#include "pipeline/stop_signal.h"
 #include "pipeline/workshop.h"
 
 namespace atp {
@@ -210,22 +216,87 @@ void make_result(const ConversionRequest& request, const AdapterFile& from, cons
   write_durably(request.to + "/result.json", to_json(record(work, summary, trained, digests), 2) + "\n");
 }
 
+// --- one prompt in the place of one for each input -------------------------------------------------------------------
+
+void print_cost(const ConversionRequest& request, const std::string& task, const MeanPromptCost& cost,
+                std::ostream& out) {
+  if (request.json) {
+    Value value = Value::map();
+    value.set("task", task);
+    value.set("rows", cost.rows);
+    value.set("tokens", cost.tokens);
+    value.set("deviation", cost.deviation);
+    value.set("loss", cost.loss);
+    value.set("loss_of_mean", cost.loss_of_mean);
+    out << to_json(value, 2) << "\n";
+    return;
+  }
+  out << std::fixed << "  the mean of the prompts of " << cost.rows << " rows of " << task
+      << "'s validation split; root mean square, they differ from it by " << std::setprecision(2)
+      << 100 * cost.deviation << "% of its norm\n  mean loss on these rows: " << std::setprecision(6) << cost.loss
+      << " with their own prompts, " << cost.loss_of_mean << " with this one\n";
+}
+
+// Gives whether it was done: the user may have stopped it.
+bool write_mean(const ConversionRequest& request, const std::string& format, Machinery& machinery, std::ostream& out) {
+  if (format == "result")
+    throw RecipeError("atp convert: --lossy writes other programs' formats; make a result of what it has written");
+  ContentDigests digests("");
+  Planner planner({"", "", request.data, request.models}, machinery, digests);
+  const RecordedStep recorded = read_recorded_step(request.from, request.models, machinery, planner, digests);
+  const Work& work = recorded.work;
+  const std::size_t number = task_number(work, request.task);
+  const TaskUse& task = *work.tasks[number];
+  if (!has_validation(task))
+    throw RecipeError("atp convert: --lossy takes a mean over validation rows, and task '" + task.name + "' has none");
+  const auto tokenizer = planner.tokenizer(work.checkpoint.tokenizer);
+  SplitRequest rows{.source_length = source_length(work.step), .target_length = {}, .cache_folder = ""};
+  if (const auto length = step_integer(work.step, "target_length", 0); length > 0) rows.target_length = length;
+  EvaluateJob job;
+  job.model = model_job(work, {}, "", *tokenizer);
+  job.result = ResultFile{work.title(), recorded.folder.tensors(), {}};
+  job.splits = {split_data(
+      *task.data, used_split(task, work.step, "validation").first(static_cast<std::size_t>(*request.lossy_rows)), rows,
+      tokenizer, machinery.registry)};
+  job.splits.front().task_number = static_cast<std::int64_t>(number);
+  Console console(request.json ? Verbosity::quiet : Verbosity::normal);
+  ProgressLine line(console, work.title());
+  const Control control{&stop_signal(), [&](const Progress& progress) { line.show(progress); }};
+  const auto cost =
+      machinery.engine().convert_mean_prompt(job, {request.to, format, base_model(request.from)}, control);
+  if (!cost) {
+    log::warn("stopped; nothing is written");
+    return false;
+  }
+  if (!request.json) out << request.to << ": prompt_tuning, as format " << format << "\n";
+  print_cost(request, task.name, *cost, out);
+  return true;
+}
+
 }  // namespace
 
-void run_conversion(const ConversionRequest& request, std::ostream& out) {
+int run_conversion(const ConversionRequest& request, std::ostream& out) {
   const std::string format = request.to.empty() ? "" : target_format(request);
   if (!request.to.empty()) require_free(request.to);
-  Workshop workshop({.device = "cpu"}, request.libtorch, {}, request.tasks);
+  if (request.lossy_rows && request.to.empty())
+    throw RecipeError("atp convert: --lossy needs an OUT, where the prompt is written");
+  Workshop workshop(request.lossy_rows ? request.engine : EngineSettings{.device = "cpu"}, request.libtorch, {},
+                    request.tasks);
   Machinery machinery = workshop.machinery();
+  if (request.lossy_rows) return write_mean(request, format, machinery, out) ? 0 : 130;
   Engine& engine = machinery.engine();
   const AdapterFile from{request.from, request.from_format, request.task};
   const AdapterSummary summary = engine.describe_adapter(from);
-  if (request.to.empty()) return print_summary(request, summary, out);
+  if (request.to.empty()) {
+    print_summary(request, summary, out);
+    return 0;
+  }
   if (format == "result")
     make_result(request, from, summary, machinery);
   else
     engine.convert_adapter(from, {request.to, format, base_model(request.from)});
   if (!request.json) out << request.to << ": " << summary.method << ", as format " << format << "\n";
+  return 0;
 }
 
 }  // namespace atp

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "engine/engine.h"
+
 namespace atp {
 
 // What `atp convert` was asked for.
@@ -19,12 +21,16 @@ struct ConversionRequest {
   std::string checkpoint;
   std::string tokenizer;
   std::optional<std::int64_t> source_length = {};
+  // One prompt in the place of what a result gives each input: its mean over so many rows of validation.
+  std::optional<std::int64_t> lossy_rows = {};
   bool json = false;
-  std::string tasks, models, libtorch;
+  std::string data, tasks, models, libtorch;
+  EngineSettings engine = {};  // for that mean; all else is done on the CPU
 };
 
-// Prompts and adapters between formats; a result is a format too. Throws RecipeError where the command is wrong or a
+// Prompts and adapters between formats; a result is a format too. Gives the exit status: 0, or 130 where the user
+// stopped it. Throws RecipeError where the command is wrong or a
 // format cannot hold what is asked, FormatError where files are damaged.
-void run_conversion(const ConversionRequest& request, std::ostream& out);
+int run_conversion(const ConversionRequest& request, std::ostream& out);
 
 }  // namespace atp

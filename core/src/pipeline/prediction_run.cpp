@@ -19,20 +19,6 @@ namespace atp {
 
 namespace {
 
-// The task that is predicted for, and its number among the model's.
-std::size_t chosen_task(const Work& work, const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& task : work.tasks) names.push_back(task->name);
-  if (name.empty() && names.size() == 1) return 0;
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-  if (name.empty())
-    throw RecipeError("'" + work.title() +
-                      "' was trained on several tasks; say which one with --task: " + joined(names));
-  throw RecipeError("--task: '" + work.title() + "' was not trained on '" + name + "'" + did_you_mean(name, names) +
-                    " (it was on: " + joined(names) + ")");
-}
-
 // A split as its file has it needs no answers; one that is cut from another's is read as an experiment reads it.
 std::vector<std::string> sources_of_split(const TaskUse& use, const std::string& split, bool official) {
   const TaskData& data = *use.data;
@@ -112,7 +98,7 @@ int run_predictions(const PredictionRequest& request, std::ostream& out) {
   Planner planner({"", "", request.data, request.models}, machinery, digests);
   const RecordedStep recorded = read_recorded_step(request.result, request.models, machinery, planner, digests);
   const Work& work = recorded.work;
-  const std::size_t number = chosen_task(work, request.task);
+  const std::size_t number = task_number(work, request.task);
   const TaskUse& use = *work.tasks[number];
 
   const auto tokenizer = planner.tokenizer(work.checkpoint.tokenizer);

@@ -184,4 +184,17 @@ RecordedStep read_recorded_step(const std::string& path, const std::string& mode
   return recorded;
 }
 
+std::size_t task_number(const Work& work, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& task : work.tasks) names.push_back(task->name);
+  if (name.empty() && names.size() == 1) return 0;
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  if (name.empty())
+    throw RecipeError("'" + work.title() +
+                      "' was trained on several tasks; say which one with --task: " + joined(names));
+  throw RecipeError("--task: '" + work.title() + "' was not trained on '" + name + "'" + did_you_mean(name, names) +
+                    " (it was on: " + joined(names) + ")");
+}
+
 }  // namespace atp

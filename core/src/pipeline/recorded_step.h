@@ -18,4 +18,7 @@ struct RecordedStep {
 RecordedStep read_recorded_step(const std::string& path, const std::string& models, Machinery& machinery,
                                 Planner& planner, ContentDigests& digests);
 
+// The number of one of its tasks; "" stands for the only one. Throws RecipeError with the nearest name.
+std::size_t task_number(const Work& work, const std::string& name);
+
 }  // namespace atp
