@@ -65,9 +65,10 @@ std::string line_of(const Step& step) {
   std::string role;
   for (const auto& input : step.inputs) {
     line += input.role == role ? ", " : "; " + input.role + "=";
-    line += (input.part.empty() ? "" : input.part + ":") + input.file + input.step;
+    line += (input.part.empty() || input.row >= 0 ? "" : input.part + ":") + input.file + input.step;
     if (!input.item.empty()) line += "." + input.item;
     if (!input.task.empty()) line += "[" + input.task + "]";
+    if (input.row >= 0) line += "." + input.part + "[" + std::to_string(input.row) + "]=" + input.label;
     role = input.role;
   }
   if (const auto settings = said(step.settings); !settings.empty()) line += ";" + settings;

@@ -116,3 +116,47 @@ steps:
     CHECK(result.at("trained_parameters").integer() == 4 * 64);  // its prompt
   }
 }
+
+TEST_CASE("source prompts that were trained with a mixture are those of another step") {
+  const Experiment experiment;
+  experiment.write("recipe.yaml", R"(
+seed: 1
+backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
+data: {source_length: 16}
+train: {batch_size: 3, learning_rate: 0.1, warmup_updates: 1, epochs: 1, prompt_length: 4, combiner: {name: attempt, options: {rank: 8}}}
+steps:
+  next:
+    train: {method: attempt, source_prompts: joint.source_prompts, attention_from: joint, tasks: [)" +
+                                      task("mood") + R"(]}
+  one:
+    train: {method: attempt, source_prompts: [sources.taste, joint.source_prompts.mood], tasks: [)" +
+                                      task("mood") + R"(]}
+  again:
+    train: {method: attempt, source_prompts: next.source_prompts, start_from: next.source_prompts.taste, tasks: [)" +
+                                      task("mood") + R"(]}
+  joint:
+    train: {method: attempt, source_prompts: sources, train_source_prompts: true, tasks: [)" +
+                                      task("taste") + ", " + task("mood") + R"(]}
+  sources:
+    train: {method: prompt_tuning, each: [)" +
+                                      task("taste") + ", " + task("mood") + "]}\n");
+  for (const bool is_trained : {false, true}) {
+    CAPTURE(is_trained);
+    if (is_trained) REQUIRE(experiment.atp_run({"--only", "joint"}).status == 0);
+    CHECK(experiment.states().at("next") == "to do");
+  }
+  const Ended ended = experiment.atp_run();
+  INFO(ended.error);
+  REQUIRE(ended.status == 0);
+  const auto kept = [&](const std::string& step) {
+    return tensors(experiment / ("out/recipe/" + step)).at("source_prompts");
+  };
+  const auto prompt = [&](const std::string& step) {
+    return tensors(experiment / ("out/recipe/" + step)).at("prompt");
+  };
+  const std::string joint = kept("joint"), mood = joint.substr(joint.size() / 2);
+  CHECK(joint != prompt("sources.taste") + prompt("sources.mood"));  // they were trained
+  CHECK(kept("next") == joint);
+  CHECK(kept("again") == joint);
+  CHECK(kept("one") == prompt("sources.taste") + mood);
+}

@@ -88,7 +88,7 @@ class TorchEngine final : public Engine {
 
   StepResult evaluate(const EvaluateJob& job, const Control& control) override {
     return translated(owner_of(job.model), [&] {
-      auto model = builder_.trained(job.model, job.result);
+      auto model = builder_.trained(job);
       if (job.merge) builder_.merge(job.model, model);
       StepResult result;
       result.threads = threads_;

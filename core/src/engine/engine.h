@@ -55,6 +55,7 @@ struct ResultFile {
   std::vector<std::string> planned_tasks = {};
   std::string planned_prompt = {};  // Method::prompt
   std::string tensor = {};  // the one of the model's tensors that it holds ("down"); "": all, by their names
+  std::optional<std::int64_t> row = {};  // the prompt is this row of `tensor` [t, m, d]
 };
 
 // What is trained or scored: everything that fixes the model.
@@ -121,9 +122,17 @@ struct TrainJob {
   std::string identity;  // the step's hash: a state of another one is refused
 };
 
+// A trained method in files of some format (exchange/format.h has the list).
+struct AdapterFile {
+  std::string path;
+  std::string format;  // "": the one that it looks like
+  std::string task;    // of several, this one alone; "": all
+};
+
 struct EvaluateJob {
   ModelJob model;
-  std::optional<ResultFile> result = {};  // tensors to load into the method
+  std::optional<ResultFile> result = {};    // tensors to load into the method
+  std::optional<AdapterFile> adapter = {};  // in place of a result: what another program trained
   std::vector<SplitData> splits;
   std::int64_t batch_size = 32;
   bool merge = false;  // what the method attaches goes into the weights of a copy of the backbone
@@ -154,13 +163,6 @@ struct StepResult {
   std::int64_t resumed_at = 0;  // update that this process started from
   int threads = 0;              // that were used: a resumed training keeps those that it was begun with
   TrainedCount trained;
-};
-
-// A trained method in files of some format (exchange/format.h has the list).
-struct AdapterFile {
-  std::string path;
-  std::string format;  // "": the one that it looks like
-  std::string task;    // of several, this one alone; "": all
 };
 
 // What such files hold, as far as they say it.
@@ -211,7 +213,8 @@ class ATP_EXPORT Engine {
   virtual ~Engine();
   // From shapes alone. Throws where a result that the model reads, or will read, does not fit it.
   virtual TrainedCount count(const ModelJob& model) = 0;
-  // From shapes alone, and no splits. Throws RecipeError where what the model attaches cannot be merged.
+  // From shapes alone, and no splits. Throws where a result or an adapter that is there does not fit the model or was
+  // trained on another backbone, and where what the model attaches cannot be merged.
   virtual void check(const EvaluateJob& job) = 0;
   virtual StepResult train(const TrainJob& job, const Control& control) = 0;
   virtual StepResult evaluate(const EvaluateJob& job, const Control& control) = 0;

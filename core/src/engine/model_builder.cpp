@@ -12,6 +12,7 @@
 #include "atp/words.h"
 #include "engine/inputs.h"
 #include "engine/result_file.h"
+#include "exchange/conversion.h"
 #include "train/batches.h"
 #include "train/optimiser.h"
 
@@ -147,17 +148,39 @@ Model ModelBuilder::fresh(const ModelJob& job, const std::vector<SplitData>& tra
   return made;
 }
 
-Model ModelBuilder::trained(const ModelJob& job, const std::optional<ResultFile>& result) {
-  auto made = model(job);
-  if (!made.method) return made;
-  if (!result) throw RecipeError("method '" + job.method.name + "' cannot be evaluated without a trained result");
-  require_backbone(*result, job.backbone);
-  try {
-    made.method->load(read_tensors(*result), start(job, made));
-  } catch (const FormatError& error) {
-    throw FormatError("result '" + result->name + "' (" + result->file + "): " + error.what());
-  }
+Model ModelBuilder::trained(const EvaluateJob& job) {
+  auto made = model(job.model);
+  if (made.method) load(job, made);
   return made;
+}
+
+void ModelBuilder::load(const EvaluateJob& job, const Model& model) const {
+  if (job.adapter) return load(read_adapter(*job.adapter), job.adapter->path, job.model, model);
+  if (!job.result)
+    throw RecipeError("method '" + job.model.method.name + "' cannot be evaluated without a trained result");
+  require_backbone(*job.result, job.model.backbone);
+  try {
+    model.method->load(read_tensors(*job.result), start(job.model, model));
+  } catch (const FormatError& error) {
+    throw FormatError("result '" + job.result->name + "' (" + job.result->file + "): " + error.what());
+  }
+}
+
+void ModelBuilder::load(const Adapter& adapter, const std::string& path, const ModelJob& job,
+                        const Model& model) const {
+  require_backbone(path, adapter.backbone, job.backbone);
+  auto first = start(job, model);
+  first.device = model.device.is_meta() ? at::kCPU : model.device;
+  try {
+    model.method->load(adapter.tensors, first);
+  } catch (const FormatError& error) {
+    throw FormatError(path + ": does not fit method '" + job.method.name + "' on this backbone: " + error.what());
+  }
+  const auto kept = model.method->save();
+  for (const auto& [name, tensor] : adapter.tensors)
+    if (!kept.count(name))
+      throw FormatError(path + ": tensor '" + name + "' " + shape_text(tensor.sizes()) + " has no place in method '" +
+                        job.method.name + "' on this backbone");
 }
 
 namespace {
@@ -176,9 +199,10 @@ std::vector<NamedTensor> merged_weights(const ModelJob& job, const Model& model)
 }  // namespace
 
 void ModelBuilder::check(const EvaluateJob& job) const {
-  if (!job.merge) return;
   const auto planned = outline(job.model);
-  if (planned.method) {
+  if (planned.method && (job.adapter || (job.result && std::filesystem::exists(job.result->file)))) {
+    load(job, planned);
+  } else if (planned.method) {
     std::map<std::string, at::Tensor> values;
     const auto add = [&](const Parameter& one) {
       values.emplace(one.name, at::empty(one.shape, at::TensorOptions(at::kMeta)));
@@ -187,7 +211,7 @@ void ModelBuilder::check(const EvaluateJob& job) const {
     for (const auto* one : planned.method->buffers()) add(*one);
     planned.method->load(values, start(job.model, planned));
   }
-  static_cast<void>(merged_weights(job.model, planned));
+  if (job.merge) static_cast<void>(merged_weights(job.model, planned));
 }
 
 void ModelBuilder::merge(const ModelJob& job, Model& model) {
@@ -199,24 +223,14 @@ void ModelBuilder::merge(const ModelJob& job, Model& model) {
 }
 
 Model ModelBuilder::adopted(const ModelJob& job, const Adapter& adapter, const std::string& path) const {
-  require_backbone(path, adapter.backbone, job.backbone);
   auto made = outline(job);
-  if (made.method->changes_backbone())
+  if (made.method->changes_backbone()) {
+    require_backbone(path, adapter.backbone, job.backbone);
     throw RecipeError(path + ": method '" + job.method.name +
                       "' trains the backbone's own weights; a checkpoint holds "
                       "those, and no adapter");
-  auto first = start(job, made);
-  first.device = at::kCPU;
-  try {
-    made.method->load(adapter.tensors, first);
-  } catch (const FormatError& error) {
-    throw FormatError(path + ": does not fit method '" + job.method.name + "' on this backbone: " + error.what());
   }
-  const auto kept = made.method->save();
-  for (const auto& [name, tensor] : adapter.tensors)
-    if (!kept.count(name))
-      throw FormatError(path + ": tensor '" + name + "' " + shape_text(tensor.sizes()) + " has no place in method '" +
-                        job.method.name + "' on this backbone");
+  load(adapter, path, job, made);
   return made;
 }
 

@@ -27,8 +27,8 @@ class ATP_EXPORT ModelBuilder {
   void try_first_values(const ModelJob& job, const Model& outline) const;
   // Ready to be trained on these splits: source prompts, given values and random first values are in place.
   Model fresh(const ModelJob& job, const std::vector<SplitData>& train);
-  // Ready to be scored: the values of a result. Without `result`, the untouched backbone.
-  Model trained(const ModelJob& job, const std::optional<ResultFile>& result);
+  // Ready to be scored: the values of a result, or of an adapter. Without a method, the untouched backbone.
+  Model trained(const EvaluateJob& job);
   // What the method attaches goes into the weights of a backbone of the model's own. Throws RecipeError where it
   // cannot.
   void merge(const ModelJob& job, Model& model);
@@ -43,6 +43,8 @@ class ATP_EXPORT ModelBuilder {
   std::shared_ptr<Backbone> backbone(const ModelJob& job, bool own_copy);
   Model model(const ModelJob& job);
   Start start(const ModelJob& job, const Model& model) const;
+  void load(const EvaluateJob& job, const Model& model) const;
+  void load(const Adapter& adapter, const std::string& path, const ModelJob& job, const Model& model) const;
 
   const Registry& registry_;
   at::Device device_;

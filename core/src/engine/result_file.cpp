@@ -146,6 +146,7 @@ std::int64_t place_of_task(const ResultFile& result, const Contents& contents) {
 
 // Of a tensor [N, ...] that has a part for each task of the result: the named task's, or the only one.
 std::int64_t one_place(const ResultFile& result, const Contents& contents, std::int64_t count) {
+  if (result.row) return *result.row;
   if (count == 1) return 0;
   if (!contents.tasks) throw nothing_for(result, contents, "it has several and does not say of which tasks");
   return place_of_task(result, contents);
@@ -154,7 +155,7 @@ std::int64_t one_place(const ResultFile& result, const Contents& contents, std::
 // The same for a step over `wanted`: one place for all of them, or each one's own.
 std::vector<std::int64_t> places(const ResultFile& result, const Contents& contents, std::int64_t count,
                                  const std::vector<std::string>& wanted) {
-  if (count == 1 || !contents.tasks || !result.task.empty()) return {one_place(result, contents, count)};
+  if (count == 1 || !contents.tasks || !result.task.empty() || result.row) return {one_place(result, contents, count)};
   std::vector<std::int64_t> all;
   for (const auto& task : wanted) {
     const auto found = std::find(contents.tasks->begin(), contents.tasks->end(), task);
@@ -181,6 +182,13 @@ std::vector<std::int64_t> shape_of_one(const TensorShape& tensor) {
 
 // A tensor [m, d], or one [N, m, d] of several prompts.
 const TensorShape& find_prompt(const ResultFile& result, const Contents& contents) {
+  if (result.row) {
+    const auto* several = contents.find(result.tensor);
+    if (several && several->shape.size() == 3 && *result.row < several->shape.front()) return *several;
+    throw nothing_for(
+        result, contents,
+        "it keeps no prompt " + std::to_string(*result.row + 1) + " in a tensor '" + result.tensor + "'");
+  }
   for (const auto& tensor : contents.tensors)
     if (tensor.name.find("lora_embedding_") != std::string::npos)
       throw nothing_for(
@@ -330,6 +338,7 @@ std::optional<std::vector<std::int64_t>> prompt_shape(const ResultFile& result) 
 bool is_prompt(const ResultFile& result) {
   const auto contents = known_contents(result);
   if (!contents) return false;
+  if (result.row) return true;
   if (contents->prompt) return !contents->prompt->empty();
   return contents->tensors.size() == 1;
 }

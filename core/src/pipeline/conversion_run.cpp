@@ -8,6 +8,7 @@
 #include "atp/words.h"
 #include "data/split_data.h"
 #include "io/durable_file.h"
+#include "pipeline/adapter_step.h"
 #include "pipeline/jobs.h"
 #include "pipeline/progress.h"
 #include "pipeline/recorded_step.h"
@@ -100,28 +101,6 @@ std::string base_model(const std::string& result) {
 
 // --- results out of other programs' files ----------------------------------------------------------------------------
 
-Value named(const std::string& name, const Value& options, const Options& known) {
-  Value choice = Value::map(), said = Value::map();
-  choice.set("name", name);
-  // What its tensors say too need not be an option of it; all else must be one.
-  for (const auto& [key, value] : options.members())
-    if (known.find(key) || key != "targets") said.set(key, value);
-  choice.set("options", said);
-  return choice;
-}
-
-const Options& options_of(Catalogue& catalogue, const std::string& kind, const std::string& name) {
-  const auto* entry = catalogue.find(kind, name);
-  if (!entry) throw RecipeError("no " + kind + " '" + name + "' is found, which the files are of (atp plugins)");
-  return entry->options;
-}
-
-// Keys of a result that the pipeline's inputs gave stand for themselves.
-Value without_inputs(Value options) {
-  for (const char* key : {"combiner", "source_prompts", "start_from", "attention_from"}) options.erase(key);
-  return options;
-}
-
 std::string backbone_name(const ConversionRequest& request, const AdapterSummary& summary, Catalogue& catalogue) {
   if (!request.backbone.empty()) return request.backbone;
   if (!summary.backbone.empty()) return summary.backbone;
@@ -131,34 +110,14 @@ std::string backbone_name(const ConversionRequest& request, const AdapterSummary
                     (names.empty() ? "none" : joined(names)) + "; say it with --backbone");
 }
 
-// The recipe whose training would have left such a result.
-Value recipe_of(const ConversionRequest& request, const AdapterSummary& summary, const std::vector<std::string>& tasks,
-                Catalogue& catalogue) {
-  Value train = Value::map();
-  train.set("tasks", texts_value(tasks));
-  train.set("method",
-            named(summary.method, without_inputs(summary.options), options_of(catalogue, "method", summary.method)));
-  if (!summary.combiner.empty())
-    train.set("combiner",
-              named(summary.combiner, summary.combiner_options, options_of(catalogue, "combiner", summary.combiner)));
-  if (!summary.source_files.empty()) {
-    Value& sources = train.set("source_prompts", Value::list());
-    for (const auto& path : summary.source_files) {
-      Value file = Value::map();
-      file.set("file", fs::absolute(path).string());
-      sources.push_back(file);
-    }
-  }
-  Value verb = Value::map(), steps = Value::map(), recipe = Value::map();
-  verb.set("train", train);
-  steps.set("adapter", verb);
-  Value& backbone = recipe.set("backbone", Value::map());
+// The backbone, tasks and lengths that the command says.
+Step step_of(const ConversionRequest& request, const AdapterSummary& summary, const std::vector<std::string>& tasks,
+             Catalogue& catalogue) {
+  Value backbone = Value::map();
   backbone.set("name", backbone_name(request, summary, catalogue));
   backbone.set("checkpoint", parse_yaml(request.checkpoint, "--checkpoint"));
   if (!request.tokenizer.empty()) backbone.set("tokenizer", fs::absolute(request.tokenizer).string());
-  if (request.source_length) recipe.set("data", Value::map()).set("source_length", *request.source_length);
-  recipe.set("steps", steps);
-  return recipe;
+  return adapter_step(summary, texts_value(tasks), backbone, request.source_length, catalogue);
 }
 
 // recipe.yaml of the result: what fixes the model, and nothing of a training that was not ours.
@@ -198,9 +157,8 @@ void make_result(const ConversionRequest& request, const AdapterFile& from, cons
   if (tasks.empty())
     throw RecipeError("atp convert: a result is of a task, and " + request.from +
                       " does not say of which; say it with --task");
-  const Value recipe = recipe_of(request, summary, tasks, machinery.catalogue);
   Work work;
-  work.step = resolve_recipe(recipe, {}, machinery.catalogue).at(0).steps.at(0);
+  work.step = step_of(request, summary, tasks, machinery.catalogue);
   ContentDigests digests("");
   work.checkpoint = checkpoint_use(work.step, request.models);
   work.checkpoint.contents = checkpoint_contents(work.checkpoint, digests);

@@ -13,17 +13,21 @@ std::string name_of(const Input& input) {
   std::string name = input.step;
   for (const auto& part : {input.item, input.task})
     if (!part.empty()) name += "." + part;
-  return name;
+  return input.row < 0 ? name : name + "." + input.part + "." + input.label;
 }
 
 ResultFile result_file(const WorkInput& input, const Plan& plan, const std::string& out) {
   if (input.work == WorkInput::npos) {
-    ResultFile file{name_of(input.input), input.input.file, ""};
+    ResultFile file{name_of(input.input), input.input.file, input.input.task};
     file.tensor = input.input.part;
     return file;
   }
   const Work& work = plan.works[input.work];
   ResultFile file{name_of(input.input), StepFolder(out, work.id).tensors(), input.input.task};
+  if (input.input.row >= 0) {
+    file.tensor = input.input.part;
+    file.row = input.input.row;
+  }
   if (work.state == WorkState::done) return file;
   file.planned = work.trained.tensors;
   file.planned_prompt = work.trained.prompt;
@@ -88,8 +92,7 @@ TrainSettings train_settings(const Step& step) {
 bool has_validation(const TaskUse& task) { return task.data->has_split("validation"); }
 
 ModelJob model_job(const Work& work, const Plan& plan, const std::string& out, const Tokenizer& tokenizer) {
-  const bool trains = work.step.verb == "train";
-  const Work& model = trains || work.inputs.empty() ? work : plan.works[work.model];
+  const Work& model = model_of(work, plan);
   const Step& step = model.step;
   ModelJob job;
   job.backbone.backbone = {step.backbone.name, step.backbone.options};
@@ -139,7 +142,10 @@ EvaluateJob scoring_job(const Work& work, const Plan& plan, const std::string& o
   EvaluateJob job;
   job.model = model_job(work, plan, out, tokenizer);
   for (const auto& input : work.inputs)
-    if (input.input.role == "of") job.result = result_file(input, plan, out);
+    if (input.input.role == "of" && work.recorded && !work.step.model)
+      job.adapter = AdapterFile{input.input.file, "", ""};
+    else if (input.input.role == "of")
+      job.result = result_file(input, plan, out);
   job.batch_size = step_integer(work.step, "batch_size", job.batch_size);
   if (const Value* merge = step_value(work.step, "merge"); merge && merge->is_boolean()) job.merge = merge->boolean();
   return job;

@@ -8,6 +8,7 @@
 #include "atp/words.h"
 #include "data/data_files.h"
 #include "data/tokenised.h"
+#include "pipeline/adapter_step.h"
 #include "pipeline/jobs.h"
 #include "pipeline/record.h"
 #include "plugin_host/row_readers.h"
@@ -87,6 +88,11 @@ std::vector<std::string> splits_of(const Step& step) {
   if (step.verb == "train") return {"train", "validation"};
   const Value* split = step_value(step, "split");
   return {split ? split->text() : "test"};
+}
+
+const Work& model_of(const Work& work, const Plan& plan) {
+  if (work.recorded) return *work.recorded;
+  return work.step.verb == "train" || work.inputs.empty() ? work : plan.works[work.model];
 }
 
 const Value* step_value(const Step& step, const std::string& key) {
@@ -175,7 +181,8 @@ std::size_t Planner::plan_step(const Step& step, const std::string& trial, const
   work.model = plan.works.size();
   for (const auto& input : step.inputs) {
     if (input.step.empty()) {
-      if (!is_file(input.file)) throw RecipeError(input.origin, "'" + input.role + "': no such file: " + input.file);
+      if (!is_file(input.file) && (input.role != "of" || !is_folder(input.file)))
+        throw RecipeError(input.origin, "'" + input.role + "': no such file: " + input.file);
       work.inputs.push_back({input, WorkInput::npos});
       continue;
     }
@@ -196,6 +203,11 @@ std::size_t Planner::plan_step(const Step& step, const std::string& trial, const
 
   static_cast<void>(digests_.take_asked());
   if (work.model == plan.works.size()) work.checkpoint.contents = checkpoint_contents(work.checkpoint, digests_);
+  if (step.verb == "evaluate" && !step.inputs.empty() && step.inputs.front().step.empty()) {
+    work.recorded = read_recorded(work);
+    work.step.method = work.recorded->step.method;  // which are part of the work's identity
+    work.step.combiner = work.recorded->step.combiner;
+  }
   work.identity = step_identity(contents_of(work, plan), digests_);
   work.files = digests_.take_asked();
   work.id = identity_hash(work.identity);
@@ -352,6 +364,49 @@ Value checkpoint_contents(const CheckpointUse& checkpoint, ContentDigests& diges
   return contents;
 }
 
+std::string Planner::input_digest(const WorkInput& input, const Plan& plan) {
+  if (input.work != WorkInput::npos) return plan.works[input.work].id;
+  if (!is_folder(input.input.file)) return digests_.file(input.input.file);
+  std::map<std::string, std::string> digests;
+  for (const auto& entry : fs::recursive_directory_iterator(input.input.file))
+    if (is_file(entry.path().string())) {
+      const std::string path = entry.path().string();
+      digests[path.substr(input.input.file.size())] = digests_.file(path);
+    }
+  std::string text;
+  for (const auto& [name, digest] : digests) text += name + " " + digest + "\n";
+  return text_digest(text);
+}
+
+// The model of a result that no step of this recipe made, or of another program's files, on this recipe's backbone.
+std::shared_ptr<const Work> Planner::read_recorded(const Work& work) {
+  const Input& input = work.inputs.front().input;
+  auto model = std::make_shared<Work>();
+  std::vector<std::string> tasks;
+  try {
+    if (work.step.model) {
+      model->step = *work.step.model;
+      for (const auto& task : model->step.tasks) tasks.push_back(task.name);
+    } else {
+      const AdapterSummary summary = machinery_.engine().describe_adapter({input.file, "", ""});
+      model->step = adapter_step(summary, work.step.resolved.at("tasks"), work.step.resolved.at("backbone"),
+                                 source_length(work.step), machinery_.catalogue);
+      tasks = summary.tasks;
+      if (tasks.empty() && !work.tasks.empty()) tasks.push_back(work.tasks.front()->name);
+    }
+  } catch (const Error& error) {
+    throw RecipeError(input.origin, std::string("'of': ") + error.what());
+  }
+  model->checkpoint = work.checkpoint;
+  for (const auto& one : model->step.inputs) model->inputs.push_back({one, WorkInput::npos});
+  for (const auto& task : tasks) {
+    auto use = std::make_shared<TaskUse>();
+    use->name = task;
+    model->tasks.push_back(std::move(use));
+  }
+  return model;
+}
+
 StepContents Planner::contents_of(const Work& work, const Plan& plan) {
   StepContents contents;
   contents.step = &work.step;
@@ -368,8 +423,9 @@ StepContents Planner::contents_of(const Work& work, const Plan& plan) {
     collect(task->origin, [&] { contents.tasks.push_back(task_contents(*task, splits_of(work.step))); });
   for (const auto& input : work.inputs)
     contents.inputs.push_back(
-        {input.input.role, input.input.task + input.input.part,
-         input.work == WorkInput::npos ? digests_.file(input.input.file) : plan.works[input.work].id});
+        {input.input.role,
+         input.input.task + input.input.part + (input.input.row < 0 ? "" : "[" + std::to_string(input.input.row) + "]"),
+         input_digest(input, plan)});
   return contents;
 }
 
@@ -584,7 +640,7 @@ void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
 
 // A result with parameters for each of several tasks has none for another task.
 void Planner::check_known_tasks(const Work& work, const Plan& plan) {
-  const Work& model = plan.works[work.model];
+  const Work& model = model_of(work, plan);
   if (model.tasks.size() < 2) return;
   std::string names;
   for (const auto& task : model.tasks) names += (names.empty() ? "" : ", ") + task->name;
@@ -612,12 +668,14 @@ void Planner::count_evaluation(Work& work, const Plan& plan, bool has_engine) {
     const ModelJob model = model_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer));
     if (has_engine) work.trained.backbone_parameters = machinery_.engine().count(model).backbone_parameters;
   } else if (has_engine) {
-    work.trained.backbone_parameters = plan.works[work.model].trained.backbone_parameters;
+    work.trained.backbone_parameters = model_of(work, plan).trained.backbone_parameters;
     check_known_tasks(work, plan);
   }
   if (!has_engine) return;
   const Value* merge = step_value(work.step, "merge");
-  collect(merge ? merge->origin : work.step.origin, [&] {
+  const bool merges = merge && merge->boolean();
+  if (!merges && !work.recorded) return;
+  collect(work.recorded ? work.inputs.front().input.origin : merge->origin, [&] {
     machinery_.engine().check(scoring_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer)));
   });
 }

@@ -64,6 +64,9 @@ struct Work {
   Value identity;     // what the id is the hash of
   std::vector<WorkInput> inputs;
   std::size_t model = 0;  // the work that trains what is scored; itself for a training and for the untouched backbone
+  // The training of what is scored, where no step of this recipe made it: as its folder says (Step::model), or as the
+  // files of another program do.
+  std::shared_ptr<const Work> recorded = {};
   CheckpointUse checkpoint;
   std::vector<std::shared_ptr<const TaskUse>> tasks;
   std::map<std::string, std::string> files;  // that it reads → their digests when it was planned
@@ -138,6 +141,8 @@ class Planner {
   using TrialSteps = std::vector<TrialStep>;
   void plan_trial(const ResolvedTrial& trial, Plan& plan);
   std::size_t plan_step(const Step& step, const std::string& trial, const TrialSteps& steps, Plan& plan);
+  std::shared_ptr<const Work> read_recorded(const Work& work);
+  std::string input_digest(const WorkInput& input, const Plan& plan);
   void add_report(const Step& step, std::size_t trial, const TrialSteps& steps, Plan& plan);
   ExampleCache example_cache(const TaskUse& task);
   std::vector<const Registry::Entry*> readers_of(const TaskUse& use, const std::vector<std::string>& splits) const;
@@ -165,6 +170,8 @@ class Planner {
   std::map<std::string, std::size_t> by_id_;
 };
 
+// The training of what `work` scores; itself for a training and for the untouched backbone.
+const Work& model_of(const Work& work, const Plan& plan);
 // The splits that a step reads: training and validation, or the one that is scored.
 std::vector<std::string> splits_of(const Step& step);
 // The examples of a split that a step works on: what it trains on or scores, limited and drawn as it says, or all of

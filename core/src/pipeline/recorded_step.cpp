@@ -4,8 +4,6 @@
 #include <boost/filesystem.hpp>
 
 #include "atp/file.h"
-#include "recipe/plugin_choice.h"
-#include "recipe/words.h"
 
 namespace atp {
 
@@ -47,91 +45,6 @@ StepFolder folder_at(const std::string& path) {
   throw RecipeError(path + ": this step scored a result; predictions are made by what it scored: " + model);
 }
 
-// Options as they were, those that the pipeline resolved left out. `problems`: what the plugin knows no longer.
-Params recorded_options(const Registry::Entry& entry, const Value& choice, Problems& problems) {
-  Options table;
-  for (Option option : entry.options.all()) {
-    if (option.key == "combiner" || option.names_results()) option.is_required = false;
-    table.add(std::move(option));
-  }
-  const Value* options = choice.find("options");
-  const Params checked = table.check(options ? *options : Value(), choice.origin, problems);
-  return Params(entry.options, checked.values(), choice.origin);
-}
-
-// The part of a map that a table knows.
-Value part_of(const Value& map, const Options& table) {
-  Value part = Value::map();
-  part.origin = map.origin;
-  for (const auto& [key, value] : map.members())
-    if (table.find(key)) part.set(key, value);
-  return part;
-}
-
-class Reader {
- public:
-  Reader(const Value& recipe, Machinery& machinery) : recipe_(recipe), machinery_(machinery) {}
-
-  Step step() {
-    Step step;
-    step.name = recipe_.at("step").text();
-    if (const Value* item = recipe_.find("item")) step.item = item->text();
-    step.verb = recipe_.at("verb").text();
-    step.origin = recipe_.origin;
-    step.resolved = recipe_;
-    if (const auto backbone = choice("backbone")) step.backbone = *backbone;
-    Value keys = part_of(recipe_.at("backbone"), backbone_options());
-    step.backbone_keys = backbone_options().check(keys, keys.origin, problems_);
-    step.data = data_options().check(part_of(recipe_.at("data"), data_options()), recipe_.origin, problems_);
-    Options table;
-    for (const auto& option : verb_options(step.verb).all())
-      if (!contains({"each", "task", "tasks", "method", "combiner", "of"}, option.key)) table.add(option);
-    step.settings = table.check(part_of(recipe_, table), recipe_.origin, problems_);
-    step.method = choice("method");
-    step.combiner = choice("combiner");
-    for (const auto& task : recipe_.at("tasks").items())
-      if (auto known = task_choice(machinery_.catalogue, task, problems_)) step.tasks.push_back(std::move(*known));
-    if (step.method)
-      for (const auto& option : step.method->options.options().all())
-        if (option.names_results()) read_inputs(step, option.key);
-    return step;
-  }
-
-  void throw_if_any(const std::string& path) const {
-    if (problems_.empty()) return;
-    std::string text = path + ": this result cannot be made use of with the plugins that are found";
-    for (const auto& problem : problems_.list()) text += "\n" + problem.text();
-    throw RecipeError(text);
-  }
-
- private:
-  std::optional<Choice> choice(const std::string& kind) {
-    const Value* said = recipe_.find(kind);
-    if (!said) return {};
-    const Value& name = said->at("name");
-    const auto* entry = find_entry(machinery_.catalogue, kind, name.text(), name.origin, problems_);
-    if (!entry) return {};
-    return Choice{name.text(), recorded_options(*entry, *said, problems_), name.origin};
-  }
-
-  // As many as there were: a method's shape depends on it.
-  void read_inputs(Step& step, const std::string& role) {
-    const Value* said = recipe_.find(role);
-    if (!said || !said->is_list()) return;
-    for (const auto& one : said->items()) {
-      Input input;
-      input.role = role;
-      input.file = one.is_map() && !one.members().empty() ? one.members().front().second.scalar_text() : one.text();
-      input.origin = one.origin;
-      step.inputs.push_back(std::move(input));
-    }
-  }
-
-  const Value& recipe_;
-  Machinery& machinery_;
-  Problems problems_;
-};
-
 // The model is the one that was trained only with the very weights and pieces that it was trained with.
 void check_contents(const std::string& path, Work& work, const Value& identity, ContentDigests& digests) {
   const Value& backbone = identity.at("backbone");
@@ -169,9 +82,9 @@ RecordedStep read_recorded_step(const std::string& path, const std::string& mode
   if (!folder.complete("train")) throw RecipeError(path + ": its tensors are not there: " + folder.tensors());
 
   Work& work = recorded.work;
-  Reader reader(recipe, machinery);
-  work.step = reader.step();
-  reader.throw_if_any(path);
+  Problems problems;
+  work.step = recorded_step(recipe, machinery.catalogue, problems);
+  if (!problems.empty()) throw RecipeError(unusable_result(path, problems));
   work.id = folder.id();
   for (const auto& input : work.step.inputs) work.inputs.push_back({input, WorkInput::npos});
   try {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -73,10 +74,12 @@ struct Input {
   std::string role;  // the method's option ("source_prompts"), or "of"
   std::string
       step;  // "sources"; empty for a file, and where the untouched backbone is evaluated (then no input at all)
-  std::string item;  // "mnli"; empty: the one result of a step without `each`
-  std::string task;  // one task of a result that was trained on a mixture; empty: the whole result
-  std::string file;  // absolute
-  std::string part;  // {files: {part: file}}: the tensor that the file holds
+  std::string item;   // "mnli"; empty: the one result of a step without `each`
+  std::string task;   // one task of a result that was trained on a mixture; empty: the whole result
+  std::string file;   // absolute
+  std::string part;   // the tensor that is meant: {files: {part: file}}, "joint.source_prompts"
+  int row = -1;       // of that tensor, where it holds several prompts; -1: all of it
+  std::string label;  // of the row, for people: "mnli"
   Origin origin;
 };
 
@@ -93,6 +96,8 @@ struct Step {
   std::optional<Choice> combiner = {};
   std::vector<TaskChoice> tasks = {};
   std::vector<Input> inputs = {};
+  // evaluate: the training of a result that no step of this recipe made, as its folder says; it reads no inputs again.
+  std::shared_ptr<const Step> model = {};
   // Everything above written out: what recipe.yaml in a step's folder says. A default's origin is "default of …" in
   // place of a file.
   Value resolved;
@@ -113,6 +118,13 @@ class Catalogue {
 
 // The steps of one trial, inputs before those that read them. Every mistake is added to `problems`.
 std::vector<Step> resolve_steps(const Trial& trial, Catalogue& catalogue, Problems& problems);
+
+// What a finished step's recipe.yaml says, inputs by their names alone. `problems`: plugins that are not found, or know
+// their options no longer.
+Step recorded_step(const Value& recipe, Catalogue& catalogue, Problems& problems);
+std::string unusable_result(const std::string& path, const Problems& problems);  // the message for those
+// The folder with a recipe.yaml that `path` is, or whose tensors' file it is; "" where there is none.
+std::string result_folder(const std::string& path);
 
 // Those that --only names ("target" or "target.boolq"), and what they read. All of them where `only` is empty.
 std::vector<Step> select_steps(std::vector<Step> steps, const std::vector<std::string>& only, Problems& problems);

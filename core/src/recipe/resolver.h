@@ -29,7 +29,9 @@ class References {
 
   // All results of a step, one of them, or one task's part of a result that was trained on several. `verbs` are those
   // whose results can stand here.
-  std::vector<Input> results(const Value& word, const std::string& role, const std::vector<std::string>& verbs) const;
+  // `takes_prompts`: "joint.source_prompts" may stand here.
+  std::vector<Input> results(const Value& word, const std::string& role, const std::vector<std::string>& verbs,
+                             bool takes_prompts = false) const;
   // What stands behind an option that names results: one, or any number.
   std::vector<Input> inputs(const Value& value, const Option& option) const;
   const Step* find(const Input& input) const;
@@ -37,10 +39,12 @@ class References {
  private:
   const DeclaredStep* declared(const std::string& name) const;
   std::vector<Input> named_result(const DeclaredStep& step, const std::string& item, Input input) const;
+  std::optional<std::vector<Input>> kept_prompts(const DeclaredStep& step, const std::string& item, Input input) const;
   std::vector<Input> files(const Value& map, const std::string& role) const;
 
   const std::deque<DeclaredStep>& steps_;
   Problems& problems_;
+  mutable std::size_t depth_ = 0;  // of source prompts that are themselves another result's
 };
 
 // Inputs before those that read them, else in the given order. A cycle is a problem.
@@ -83,6 +87,8 @@ class Resolver {
 
   void evaluate(DeclaredStep& step);
   void evaluate_backbone(DeclaredStep& step);
+  void evaluate_file(DeclaredStep& step, const Value& of);
+  std::shared_ptr<const Step> trained_in(const std::string& folder, const Origin& origin);
   void report(DeclaredStep& step);
   Value report_axes(const Value& said, const std::string& key, const Value& fallback);
 

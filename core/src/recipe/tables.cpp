@@ -121,7 +121,8 @@ Options train_options() {
 
 Options evaluate_options() {
   return {
-      any("of").required().help("a step, one of its results, or backbone"),
+      any("of").required().help(
+          "a step, one of its results, {file: PATH} of another result or of other programs' files, or backbone"),
       list("tasks").help("tasks to score on; each result's own where not given"),
       text("split", "test").one_of({"train", "validation", "test"}).help("that is scored"),
       integer("batch_size", 32).at_least(1).unit("examples").help("generated for at once"),

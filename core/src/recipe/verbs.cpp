@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <boost/filesystem.hpp>
 
+#include "atp/file.h"
 #include "recipe/change.h"
 #include "recipe/resolver.h"
 #include "recipe/words.h"
@@ -299,6 +301,77 @@ void Resolver::evaluate_backbone(DeclaredStep& declared) {
   declared.results.push_back(std::move(step));
 }
 
+// The training of a result's folder, without what belongs to the machine that it was made on; nullptr, and a problem,
+// where it cannot be scored.
+std::shared_ptr<const Step> Resolver::trained_in(const std::string& folder, const Origin& origin) {
+  const auto refuse = [&](const std::string& what) {
+    problems_.add(origin, "'of': " + folder + what);
+    return nullptr;
+  };
+  try {
+    const std::string file = folder + "/recipe.yaml";
+    const Value recipe = parse_yaml(read_file(file), file);
+    const Value* verb = recipe.find("verb");
+    if (!verb || !verb->is_text() || verb->text() != "train")
+      return refuse(" is no training" +
+                    (verb && verb->is_text() ? ", but a step that says '" + verb->text() + "'" : "") +
+                    "; expected the folder of a finished one: OUT/<recipe>/<step>, or OUT/steps/<id>");
+    if (!boost::filesystem::is_regular_file(folder + "/result.json") ||
+        !boost::filesystem::is_regular_file(folder + "/checkpoint/tensors.safetensors"))
+      return refuse(" is not finished; the recipe that it belongs to goes on with it (atp-run)");
+    Problems found;
+    auto step = std::make_shared<Step>(recorded_step(recipe, catalogue_, found));
+    if (!found.empty()) {
+      problems_.add(origin, "'of': " + unusable_result(folder, found));
+      return nullptr;
+    }
+    Value data = step->data.values();
+    for (const char* key : {"root", "files"}) data.erase(key);
+    step->data = Params(step->data.options(), std::move(data), step->data.where());
+    return step;
+  } catch (const Error& error) {
+    problems_.add(origin, std::string("'of': ") + error.what());
+    return nullptr;
+  }
+}
+
+// {file: PATH}: a result that no step of this recipe made, or what another program trained.
+void Resolver::evaluate_file(DeclaredStep& declared, const Value& of) {
+  declared.is_broken = true;
+  for (const auto& [key, value] : of.members())
+    if (key != "file") problems_.add(value.key_origin, "'of': found '" + key + "', expected {file: PATH}");
+  const Value* said = of.find("file");
+  if (!said && !of.members().empty()) return;
+  if (!said || !said->is_text())
+    return problems_.add(said ? said->origin : of.origin,
+                         "'of': found " + found_text(said ? *said : of) +
+                             ", expected {file: PATH}: a result's folder, or the files of a prompt or an adapter");
+  Input input;
+  input.role = "of";
+  input.file = absolute_path(said->text(), said->origin);
+  input.origin = said->origin;
+  if (!boost::filesystem::exists(input.file))
+    return problems_.add(said->origin, "'of': no file or folder '" + input.file + "'");
+  const std::string folder = result_folder(input.file);
+  std::shared_ptr<const Step> trained;
+  if (!folder.empty() && !(trained = trained_in(folder, said->origin))) return;
+  if (trained) input.file = folder + "/checkpoint/tensors.safetensors";
+
+  Step step = new_step(declared, "", {&declared.body}, trained.get());
+  step.settings = settings({&declared.body}, plain_options("evaluate"), declared.body.key_origin);
+  if (const Value* tasks = declared.body.find("tasks"))
+    step.tasks = task_choices(catalogue_, *tasks, "tasks", problems_);
+  else if (trained)
+    step.tasks = trained->tasks;
+  else
+    return problems_.add(said->origin, "'tasks' is missing; '" + input.file +
+                                           "' is no result's folder, and does not say which tasks to score it on");
+  step.model = std::move(trained);
+  step.inputs.push_back(std::move(input));
+  declared.results.push_back(std::move(step));
+  declared.is_broken = false;
+}
+
 void Resolver::evaluate(DeclaredStep& declared) {
   std::vector<std::string> words = verb_options("evaluate").keys();
   for (const auto& key : step_overrides("evaluate")) words.push_back(key);
@@ -308,7 +381,7 @@ void Resolver::evaluate(DeclaredStep& declared) {
     declared.is_broken = true;
     problems_.add(declared.body.key_origin, "step '" + declared.name +
                                                 "': 'of' is missing; expected a step, one of its "
-                                                "results, or backbone");
+                                                "results, {file: PATH}, or backbone");
     return;
   }
   if (of->is_text() && of->text() == "backbone") return evaluate_backbone(declared);
@@ -316,6 +389,7 @@ void Resolver::evaluate(DeclaredStep& declared) {
     problems_.add(said->key_origin,
                   "'precision' is the evaluated step's own: a result is scored as it was trained; take it out here, or "
                   "say it in that train step (it counts where 'of' is backbone)");
+  if (of->is_map()) return evaluate_file(declared, *of);
   std::optional<std::vector<TaskChoice>> tasks;
   if (const Value* said = declared.body.find("tasks")) tasks = task_choices(catalogue_, *said, "tasks", problems_);
   const auto inputs = references_.results(*of, "of", {"train"});

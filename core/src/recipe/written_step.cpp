@@ -39,10 +39,12 @@ Value input_value(const Input& input) {
     Value map = Value::map();
     map.origin = input.origin;
     map.set(input.part.empty() ? "file" : input.part, file);
+    if (!input.task.empty()) map.set("task", Value(input.task)).origin = input.origin;
     return map;
   }
   std::string title = input.item.empty() ? input.step : input.step + "." + input.item;
   if (!input.task.empty()) title += "." + input.task;
+  if (input.row >= 0) title += "." + input.part + "." + input.label;
   Value value(title);
   value.origin = input.origin;
   return value;

@@ -113,7 +113,7 @@ Names rows_of(const Plan& plan, const Step& step) {
 
 ScoreRecord record_of(const Plan& plan, std::size_t trial, const TrialStep& step) {
   const Work& work = plan.works[step.work];
-  const Step& model = plan.works[work.model].step;
+  const Step& model = model_of(work, plan).step;
   ScoreRecord record;
   record.trial = trial;
   for (const auto& [axis, label] : plan.trials[trial].labels) record.coordinates[axis] = label;
@@ -189,7 +189,7 @@ std::string faults_note(const Plan& plan, const ReportWork& report) {
   for (const auto& [trial, step] : report.results) {
     const Work& work = plan.works[step.work];
     auto faults = faults_in(work.step);
-    for (const auto& fault : faults_in(plan.works[work.model].step))
+    for (const auto& fault : faults_in(model_of(work, plan).step))
       if (!std::count(faults.begin(), faults.end(), fault)) faults.push_back(fault);
     auto& named = trials[joined(faults, ", ")];
     const std::string name = plan.trials[trial].name();
