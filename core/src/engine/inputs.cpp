@@ -80,12 +80,20 @@ void check_attention_files(const ModelJob& job, const std::vector<const Paramete
 
 // What the other step's attention has and this one's lacks (a centre, a learned temperature) would be lost silently.
 void check_all_taken(const ModelJob& job, const std::vector<const Parameter*>& attention) {
+  const auto is_attention = [](const TensorShape& tensor) { return tensor.name.starts_with("attention."); };
   if (attention.empty()) return;  // a plan notes that nothing is taken
   for (const auto& file : files_of(job, "attention_from")) {
     const auto shapes = file.tensor.empty() ? tensor_shapes(file) : std::nullopt;
     if (!shapes) continue;
+    if (std::none_of(shapes->begin(), shapes->end(), is_attention)) {
+      std::vector<std::string> names;
+      for (std::size_t i = 0; i < shapes->size() && i < 8; ++i) names.push_back((*shapes)[i].name);
+      throw RecipeError("'attention_from': '" + file.name + "' has no attention layers (it holds: " + joined(names) +
+                        (names.size() < shapes->size() ? ", …" : "") +
+                        "); name a result of a method that trains them, as attempt does");
+    }
     for (const auto& tensor : *shapes)
-      if (tensor.name.starts_with("attention.") &&
+      if (is_attention(tensor) &&
           std::none_of(attention.begin(), attention.end(), [&](const auto* one) { return one->name == tensor.name; }))
         throw RecipeError("'attention_from': '" + file.name + "' has '" + tensor.name +
                           "', which this step's combiner has not; give both the same combiner with the same options "
@@ -133,9 +141,11 @@ void check_prompt(const ResultFile& from, const Parameter& parameter, const std:
 void check_tensor(const FirstValue& from, const Parameter& parameter, const std::vector<std::string>& tasks) {
   const auto shape = first_shape(*from.file, parameter, FirstFrom::tensor, tasks);
   if (!shape || parameter.takes(*shape)) return;
-  throw RecipeError("'" + from.key + "': '" + parameter.name + "' of '" + from.file->name + "' has shape " +
-                    shape_text(*shape) + ", and this step's " + shape_text(parameter.shape) +
-                    "; give both the same method and combiner with the same options, and the same backbone");
+  throw RecipeError(
+      "'" + from.key + "': '" + parameter.name + "' of '" + from.file->name + "' has shape " + shape_text(*shape) +
+      ", and this step's " + shape_text(parameter.shape) +
+      "; give both the same method and combiner with the same options and as many source prompts, and the same "
+      "backbone");
 }
 
 at::Tensor outline_of(const std::vector<std::int64_t>& shape) { return at::empty(shape, at::TensorOptions(at::kMeta)); }

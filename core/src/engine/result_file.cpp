@@ -135,9 +135,12 @@ const TensorShape& find_tensor(const ResultFile& result, const Contents& content
 // Where the named task stands among those of the result.
 std::int64_t place_of_task(const ResultFile& result, const Contents& contents) {
   const auto& tasks = *contents.tasks;
-  if (result.task.empty())
-    throw nothing_for(result, contents,
-                      "it has one for each of its tasks, " + joined(tasks) + "; name one of them (STEP.TASK)");
+  if (result.task.empty()) {
+    const bool is_file = result.name == result.file;  // {file: PATH, task: NAME}
+    std::vector<std::string> words;
+    for (const auto& task : tasks) words.push_back(is_file ? "task: " + task : result.name + "." + task);
+    throw FormatError("'" + result.name + "' has values for each of its tasks; say whose: " + joined(words));
+  }
   const auto found = std::find(tasks.begin(), tasks.end(), result.task);
   if (found == tasks.end())
     throw nothing_for(result, contents, "its tasks are " + joined(tasks) + ", and not '" + result.task + "'");
@@ -185,9 +188,8 @@ const TensorShape& find_prompt(const ResultFile& result, const Contents& content
   if (result.row) {
     const auto* several = contents.find(result.tensor);
     if (several && several->shape.size() == 3 && *result.row < several->shape.front()) return *several;
-    throw nothing_for(
-        result, contents,
-        "it keeps no prompt " + std::to_string(*result.row + 1) + " in a tensor '" + result.tensor + "'");
+    throw nothing_for(result, contents,
+                      "it keeps no prompt " + std::to_string(*result.row + 1) + " in a tensor '" + result.tensor + "'");
   }
   for (const auto& tensor : contents.tensors)
     if (tensor.name.find("lora_embedding_") != std::string::npos)

@@ -515,12 +515,22 @@ TEST_CASE("a count sees that results, there or planned, do not fit") {
   model.inputs["start_from"] = {fitting};
   model.inputs["start_from"].front().task = "c";
   CHECK(contains(message_of([&] { engine->count(model); }), "its tasks are a, b, and not 'c'"));
+  model.inputs["start_from"].front().task.clear();
+  CHECK(contains(message_of([&] { engine->count(model); }),
+                 "'planned' has values for each of its tasks; say whose: planned.a, planned.b"));
+  model.inputs["start_from"].front().name = model.inputs["start_from"].front().file;
+  CHECK(contains(message_of([&] { engine->count(model); }), "say whose: task: a, task: b"));
   model.inputs.erase("start_from");
   model.inputs["attention_from"] = {planned};
   CHECK(contains(message_of([&] { engine->count(model); }),
                  "'attention.down.weight' of 'planned' has shape [9, 6], and this step's [4, 6]"));
   model.inputs["attention_from"] = {result_in(sources, "sources")};
-  CHECK(contains(message_of([&] { engine->count(model); }), "'sources': there is no tensor 'attention.down.weight'"));
+  CHECK(contains(message_of([&] { engine->count(model); }),
+                 "'attention_from': 'sources' has no attention layers (it holds: prompt); name a result of a method"));
+  // As many rows as it has tasks make no tensor a task's.
+  model.inputs["attention_from"] = {planned};
+  model.inputs["attention_from"].front().planned = {{"attention.down.weight", {2, 6}}};
+  CHECK(contains(message_of([&] { engine->count(model); }), "'attention.down.weight' of 'planned' has shape [2, 6]"));
 }
 
 namespace {
