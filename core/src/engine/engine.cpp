@@ -118,10 +118,10 @@ class TorchEngine final : public Engine {
 
   std::optional<MeanPromptCost> convert_mean_prompt(const EvaluateJob& job, const AdapterTarget& target,
                                                     const Control& control) override {
-    return translated([&]() -> std::optional<MeanPromptCost> {
+    return translated(owner_of(job.model), [&]() -> std::optional<MeanPromptCost> {
       require_written(target.format);
       const auto& split = job.splits.front();
-      const auto model = builder_.trained(job.model, job.result);
+      const auto model = builder_.trained(job);
       const auto mean = mean_prompt(model, job.model.method.name, split, job.batch_size, control);
       if (!mean) return {};
       Adapter adapter{.method = "prompt_tuning"};
