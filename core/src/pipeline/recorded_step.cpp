@@ -4,6 +4,7 @@
 #include <boost/filesystem.hpp>
 
 #include "atp/file.h"
+#include "atp/words.h"
 
 namespace atp {
 

@@ -43,19 +43,19 @@ class Adapter final : public atp::Method {
   Adapter(const atp::MethodContext& context, const atp::Params& params, bool drops)
       : tasks_(static_cast<std::int64_t>(context.tasks.size())), width_(bottleneck(context, params)) {
     const auto& shape = context.backbone->shape();
+    const auto dropped = drops ? params.optional_integer("dropped_layers") : 0;
+    const auto most = std::max(shape.encoder_layers, shape.decoder_layers);
+    if (dropped && *dropped >= most)
+      throw atp::RecipeError(params.origin("dropped_layers"),
+                             "'dropped_layers': found '" + std::to_string(*dropped) + "', and the deeper stack has " +
+                                 std::to_string(most) + " layers; expected fewer, so that some keep their adapters");
     const auto first_layer = [&](bool decoder) {
-      const auto layers = decoder ? shape.decoder_layers : shape.encoder_layers;
-      return drops ? params.optional_integer("dropped_layers").value_or(5 * layers / 12) : 0;
+      return dropped.value_or(5 * (decoder ? shape.decoder_layers : shape.encoder_layers) / 12);
     };
     const auto takes_adapter = [&](const atp::Site& site) {
       return site.kind == atp::Site::Kind::sublayer && site.part != atp::Site::Part::cross_attention &&
              site.layer >= first_layer(site.decoder);
     };
-    const auto most = std::max(shape.encoder_layers, shape.decoder_layers);
-    if (const auto dropped = params.optional_integer("dropped_layers"); drops && dropped && *dropped >= most)
-      throw atp::RecipeError(params.origin("dropped_layers"),
-                             "'dropped_layers': found '" + std::to_string(*dropped) + "', and the deeper stack has " +
-                                 std::to_string(most) + " layers; expected fewer, so that some keep their adapters");
     for (const auto& site : atp::find_sites(*context.backbone, params.where(), "sublayers", takes_adapter))
       add_bottleneck(site);
     for (const auto& site : context.backbone->sites())
