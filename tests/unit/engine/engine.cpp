@@ -270,6 +270,17 @@ TEST_CASE("attempt starts from other results: prompts of the task that is named,
   CHECK(after.tensor("source_prompts")[1].equal(
       atp::TensorFile(sources / "checkpoint/tensors.safetensors").tensor("prompt")));
 
+  // No task is named: each of the step's own goes on from its own.
+  job.model.inputs["start_from"].front().task.clear();
+  std::swap(job.model.tasks[0], job.model.tasks[1]);
+  CHECK_NOTHROW(engine->count(job.model));
+  std::filesystem::remove_all(folder / "state");
+  engine->train(job, {});
+  const atp::TensorFile swapped(folder / "checkpoint/tensors.safetensors");
+  CHECK(swapped.tensor("prompt")[0].equal(before.tensor("prompt")[1]));
+  CHECK(swapped.tensor("prompt")[1].equal(before.tensor("prompt")[0]));
+  std::swap(job.model.tasks[0], job.model.tasks[1]);
+
   job.model.inputs["start_from"].front().task = "three";
   std::filesystem::remove_all(folder / "state");
   CHECK(contains(message_of([&] { engine->train(job, {}); }), "its tasks are one, two, and not 'three'"));
