@@ -85,7 +85,7 @@ TEST_CASE("SIGINT finishes the update, saves, exits 130 with a word on how to go
   const std::string stopped_run = only_file(experiment / "out/steps", "run.json", "state");
   const double earlier = atp::parse_json(read(stopped_run), stopped_run).at("seconds").number();
   CHECK(earlier > 0);
-  const Ended second = experiment.atp_run({"--threads", "2"});
+  const Ended second = experiment.atp_run({"--threads", "2", "--only", "target"});
   CHECK(second.status == 0);
   CHECK(contains(second.error, "target: going on"));
   CHECK(run().at("resumed_at").integer() == 3);
@@ -93,6 +93,8 @@ TEST_CASE("SIGINT finishes the update, saves, exits 130 with a word on how to go
   CHECK(run().at("seconds").number() > earlier);
   CHECK(run().at("peak_memory_bytes").integer() > 0);
   CHECK(run().at("versions").find("metric accuracy"));
+  // Only a step that was begun keeps its threads; where sums are split, a last digit depends on them.
+  REQUIRE(experiment.atp_run().status == 0);
   CHECK(differences(experiment.exact_files(), experiment.exact_files("whole")) == "");
 }
 

@@ -54,7 +54,7 @@ struct ResultFile {
   std::vector<TensorShape> planned = {};
   std::vector<std::string> planned_tasks = {};
   std::string planned_prompt = {};  // Method::prompt
-  std::string tensor = {};  // the one of the model's tensors that it holds ("down"); "": all, by their names
+  std::string tensor = {};          // the one of the model's tensors that it holds ("down"); "": all, by their names
   std::optional<std::int64_t> row = {};  // the prompt is this row of `tensor` [t, m, d]
 };
 

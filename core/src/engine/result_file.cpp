@@ -132,15 +132,18 @@ const TensorShape& find_tensor(const ResultFile& result, const Contents& content
   return *tensor;
 }
 
+// `lack`: ", and none for …".
+FormatError say_whose(const ResultFile& result, const std::vector<std::string>& tasks, const std::string& lack) {
+  const bool is_file = result.name == result.file;  // {file: PATH, task: NAME}
+  std::vector<std::string> words;
+  for (const auto& task : tasks) words.push_back(is_file ? "task: " + task : result.name + "." + task);
+  return FormatError("'" + result.name + "' has values for each of its tasks" + lack + "; say whose: " + joined(words));
+}
+
 // Where the named task stands among those of the result.
 std::int64_t place_of_task(const ResultFile& result, const Contents& contents) {
   const auto& tasks = *contents.tasks;
-  if (result.task.empty()) {
-    const bool is_file = result.name == result.file;  // {file: PATH, task: NAME}
-    std::vector<std::string> words;
-    for (const auto& task : tasks) words.push_back(is_file ? "task: " + task : result.name + "." + task);
-    throw FormatError("'" + result.name + "' has values for each of its tasks; say whose: " + joined(words));
-  }
+  if (result.task.empty()) throw say_whose(result, tasks, {});
   const auto found = std::find(tasks.begin(), tasks.end(), result.task);
   if (found == tasks.end())
     throw nothing_for(result, contents, "its tasks are " + joined(tasks) + ", and not '" + result.task + "'");
@@ -162,10 +165,7 @@ std::vector<std::int64_t> places(const ResultFile& result, const Contents& conte
   std::vector<std::int64_t> all;
   for (const auto& task : wanted) {
     const auto found = std::find(contents.tasks->begin(), contents.tasks->end(), task);
-    if (found == contents.tasks->end())
-      throw nothing_for(result, contents,
-                        "its tasks are " + joined(*contents.tasks) + ", and not '" + task +
-                            "'; name the one to start from (STEP.TASK)");
+    if (found == contents.tasks->end()) throw say_whose(result, *contents.tasks, ", and none for '" + task + "'");
     all.push_back(found - contents.tasks->begin());
   }
   return all;

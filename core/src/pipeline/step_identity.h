@@ -12,7 +12,7 @@
 namespace atp {
 
 // Raised when the core computes other numbers from the same recipe than before.
-inline constexpr std::int64_t numerics_version = 3;
+inline constexpr std::int64_t numerics_version = 4;
 
 // A task as a step uses it.
 struct TaskContents {

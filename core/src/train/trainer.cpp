@@ -1,8 +1,8 @@
 #include "train/trainer.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/WholeContext.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/WholeContext.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>

@@ -527,8 +527,7 @@ TEST_CASE("a count sees that results, there or planned, do not fit") {
   model.inputs["start_from"].front().task = "c";
   CHECK(contains(message_of([&] { engine->count(model); }), "its tasks are a, b, and not 'c'"));
   model.inputs["start_from"].front().task.clear();
-  CHECK(contains(message_of([&] { engine->count(model); }),
-                 "'planned' has values for each of its tasks; say whose: planned.a, planned.b"));
+  CHECK(contains(message_of([&] { engine->count(model); }), "and none for 'one'; say whose: planned.a, planned.b"));
   model.inputs["start_from"].front().name = model.inputs["start_from"].front().file;
   CHECK(contains(message_of([&] { engine->count(model); }), "say whose: task: a, task: b"));
   model.inputs.erase("start_from");
@@ -689,7 +688,7 @@ TEST_CASE(
   CHECK(contains(message_of([&] {
                    started({"one", "other"}, "both.safetensors", "");
                  }),
-                 "its tasks are one, two, and not 'other'; name the one to start from (STEP.TASK)"));
+                 "'both' has values for each of its tasks, and none for 'other'; say whose: both.one, both.two"));
   CHECK(contains(message_of([&] { started({"one"}, "both.safetensors", "other"); }),
                  "its tasks are one, two, and not 'other'"));
   CHECK(contains(message_of([&] { started({"one"}, "silent.safetensors", ""); }), "'rows' of 'both' has shape [2, 6]"));

@@ -1,5 +1,5 @@
-// Ten updates of fine_tuning, prompt_tuning and attempt against tests/goldens/make_training.py, which works them out with transformers' T5 and
-// the paper's formulas.
+// Ten updates of fine_tuning, prompt_tuning and attempt against tests/goldens/make_training.py, which works them out
+// with transformers' T5 and the paper's formulas.
 #include <ATen/ops/allclose.h>
 
 #include "atp/tensor_file.h"
