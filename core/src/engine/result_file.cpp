@@ -92,9 +92,14 @@ Contents contents_of(const TensorFile& file) {
   Contents contents{.tensors = {},
                     .tasks = names_in(file, "tasks"),
                     .prompt = prompt == said.end() ? std::nullopt : std::optional(prompt->second)};
-  for (const auto& entry : file.entries())
-    contents.tensors.push_back(
-        {entry.name, entry.shape, std::find(by_task.begin(), by_task.end(), entry.name) != by_task.end()});
+  const auto tasks = contents.tasks ? static_cast<std::int64_t>(contents.tasks->size()) : 0;
+  for (const auto& entry : file.entries()) {
+    const bool of_tasks = std::find(by_task.begin(), by_task.end(), entry.name) != by_task.end();
+    if (of_tasks && (tasks == 0 || entry.shape.empty() || entry.shape.front() != tasks))
+      throw FormatError(file.path() + ": '" + entry.name + "' " + shape_text(entry.shape) +
+                        " is said to have a part for each task, and there are " + std::to_string(tasks) + " tasks");
+    contents.tensors.push_back({entry.name, entry.shape, of_tasks});
+  }
   return contents;
 }
 

@@ -693,6 +693,11 @@ TEST_CASE(
                  "its tasks are one, two, and not 'other'"));
   CHECK(contains(message_of([&] { started({"one"}, "silent.safetensors", ""); }), "'rows' of 'both' has shape [2, 6]"));
 
+  atp::write_tensors(folder / "wrong.safetensors", {{"rows", rows}, {"prompt", prompt}},
+                     {{"tasks", R"(["one"])"}, {"of_tasks", R"(["rows"])"}});
+  CHECK(contains(message_of([&] { started({"one"}, "wrong.safetensors", ""); }),
+                 "'rows' [2, 6] is said to have a part for each task, and there are 1 tasks"));
+
   // All of a result like its own; of one that is a prompt, the prompt.
   CHECK(started({"one"}, "both.safetensors", "").at("prompt").equal(prompt));
   const auto from_prompt = started({"one"}, "prompt.safetensors", "");
