@@ -207,7 +207,7 @@ void read_inputs(const ModelJob& job, const Method& method, Start& start) {
   take_inputs(
       job, start, [](const ResultFile& file) { return std::optional(NamedTensor(file.name, read_prompt(file))); },
       [](const ResultFile& file) {
-        return std::optional(NamedResult{file.name, read_tensors(file)});
+        return std::optional(NamedResult{file.name, read_tensors_of_task(file)});
       });
   const auto parameters = may_be_given(method);
   for (const auto* parameter : parameters) {

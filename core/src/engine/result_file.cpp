@@ -279,13 +279,17 @@ void write_result(const std::string& folder, const ModelJob& job, const Model& m
 
 std::map<std::string, at::Tensor> read_tensors(const ResultFile& result) {
   const TensorFile file(result.file);
-  const auto contents = contents_of(file);
   std::map<std::string, at::Tensor> tensors;
-  for (const auto& one : contents.tensors) {
-    auto tensor = file.tensor(one.name);
-    if (one.of_tasks && !result.task.empty()) tensor = tensor.select(0, place_of_task(result, contents));
-    tensors.emplace(one.name, tensor);
-  }
+  for (const auto& entry : file.entries()) tensors.emplace(entry.name, file.tensor(entry));
+  return tensors;
+}
+
+std::map<std::string, at::Tensor> read_tensors_of_task(const ResultFile& result) {
+  auto tensors = read_tensors(result);
+  if (result.task.empty()) return tensors;
+  const auto contents = contents_of(TensorFile(result.file));
+  for (const auto& one : contents.tensors)
+    if (one.of_tasks) tensors[one.name] = tensors[one.name].select(0, place_of_task(result, contents));
   return tensors;
 }
 

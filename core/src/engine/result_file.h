@@ -24,8 +24,9 @@ void require_backbone(const std::string& whose, const Value& said, const Backbon
 
 void write_result(const std::string& folder, const ModelJob& job, const Model& model);
 
-// All tensors; of what has a part for each task, that of the task which `result` names, if it does.
 std::map<std::string, at::Tensor> read_tensors(const ResultFile& result);
+// The same, but of what has a part for each task that of the task which `result` names, if it does.
+std::map<std::string, at::Tensor> read_tensors_of_task(const ResultFile& result);
 // What a parameter starts from: the result's tensor of its name, or the result's prompt.
 enum class FirstFrom { tensor, prompt };
 // What has a part for each task of the result goes to those of the step's `tasks` by their names; where `result` names

@@ -270,6 +270,13 @@ TEST_CASE("attempt starts from other results: prompts of the task that is named,
   CHECK(after.tensor("source_prompts")[1].equal(
       atp::TensorFile(sources / "checkpoint/tensors.safetensors").tensor("prompt")));
 
+  // What is scored is the whole result, whichever of its tasks the recipe names.
+  atp::EvaluateJob scoring{
+      .model = model, .result = result_in(pretrained, "pretrained.two", "two"), .splits = {}, .folder = {}};
+  CHECK_NOTHROW(engine->check(scoring));
+  scoring.splits = {made_split("two", 1, 5)};
+  CHECK(engine->evaluate(scoring, {}).finished);
+
   // No task is named: each of the step's own goes on from its own.
   job.model.inputs["start_from"].front().task.clear();
   std::swap(job.model.tasks[0], job.model.tasks[1]);
