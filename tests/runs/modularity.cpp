@@ -8,15 +8,6 @@ using namespace runs;
 
 namespace {
 
-// A task of the experiment's folder NAME.
-std::string task(const std::string& name) {
-  std::string files;
-  for (const std::string split : {"train", "validation", "test"})
-    files += (files.empty() ? "" : ", ") + split + ": " + name + "/" + split + ".jsonl";
-  return "{name: " + name + ", files: {" + files +
-         R"(}, source: "{text}", target: "{kind}", labels: [good, bad], metrics: [accuracy]})";
-}
-
 // Name of each tensor of a result → its bytes.
 std::map<std::string, std::string> tensors(const std::string& result) {
   const std::string file = read(result + "/checkpoint/tensors.safetensors");

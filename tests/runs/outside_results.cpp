@@ -6,15 +6,6 @@ using namespace runs;
 
 namespace {
 
-// A task of the experiment's folder NAME.
-std::string task(const std::string& name) {
-  std::string files;
-  for (const std::string split : {"train", "validation", "test"})
-    files += (files.empty() ? "" : ", ") + split + ": " + name + "/" + split + ".jsonl";
-  return "{name: " + name + ", files: {" + files +
-         R"(}, source: "{text}", target: "{kind}", labels: [good, bad], metrics: [accuracy]})";
-}
-
 Ended evaluate(const Experiment& experiment, const std::string& steps, const Words& more = {}, int seed = 0) {
   const auto recipe = experiment.write("second.yaml", R"(
 backbone: {name: t5, checkpoint: {random: tiny, seed: )" + std::to_string(seed) +

@@ -232,6 +232,14 @@ std::map<std::string, std::string> Experiment::exact_files(const std::string& ou
   return files;
 }
 
+std::string task(const std::string& name) {
+  std::string files;
+  for (const std::string split : {"train", "validation", "test"})
+    files += (files.empty() ? "" : ", ") + split + ": " + name + "/" + split + ".jsonl";
+  return "{name: " + name + ", files: {" + files +
+         R"(}, source: "{text}", target: "{kind}", labels: [good, bad], metrics: [accuracy]})";
+}
+
 Ended run_toy(const Experiment& experiment, const std::string& steps) {
   const auto recipe = experiment.write("toy.yaml", R"(
 seed: 1

@@ -62,6 +62,9 @@ class Experiment {
   std::string path;
 };
 
+// A task of the experiment's folder NAME, as a recipe has it.
+std::string task(const std::string& name);
+
 // Runs steps on the toy task with a tiny random T5, one thread, on the CPU; results go to out/toy.
 Ended run_toy(const Experiment& experiment, const std::string& steps);
 double toy_accuracy(const Experiment& experiment, const std::string& step);
