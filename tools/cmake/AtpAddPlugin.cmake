@@ -92,6 +92,7 @@ function(atp_add_plugin plugin)
   endif()
   if(ATP_IN_TREE)
     target_link_libraries(${plugin} PRIVATE atp_warnings)
+    atp_precompile(${plugin})
     set_target_properties(${plugin} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib/atp/plugins/${first_kind}"
                                                INSTALL_RPATH "$ORIGIN/../../..")
     if(NOT ATP_PLUGIN_NOT_INSTALLED)

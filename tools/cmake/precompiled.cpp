@@ -1,0 +1,1 @@
+// What CMake hangs precompiled headers on (AtpPrecompile.cmake).
