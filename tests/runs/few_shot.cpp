@@ -22,14 +22,14 @@ std::vector<Words> csv_rows(const std::string& path) {
   return rows;
 }
 
-// The numbers of the examples that a step trained on.
-std::string drawn(const std::string& step) {
+// The numbers of a split's examples that a step used.
+atp::Value used(const std::string& step, const std::string& name) {
   std::istringstream lines(read(step + "/splits.jsonl"));
   for (std::string line; std::getline(lines, line);) {
     const auto split = atp::parse_json(line, step);
-    if (split.at("split").text() == "train") return atp::to_json(split.at("indices"));
+    if (split.at("split").text() == name) return split.at("indices");
   }
-  return "";
+  return {};
 }
 
 }  // namespace
@@ -45,9 +45,9 @@ TEST_CASE("few-shot transfer from prompts and from weights: a row for each k, ov
               "1",
               "--device",
               "cpu"};
-  for (const std::string change :
-       {"data.source_length=64", "steps.sources.train.limit=32", "steps.attention.train.tasks.0.size=64",
-        "steps.weights.train.learning_rate=1e-3", "steps.weights.train.epochs=6"})
+  for (const std::string change : {"data.source_length=64", "data.validation_limit=5", "steps.sources.train.limit=32",
+                                   "steps.attention.train.tasks.0.size=64", "steps.weights.train.learning_rate=1e-3",
+                                   "steps.weights.train.epochs=6"})
     words.insert(words.end(), {"--set", change});
   for (const std::string step : {"target", "tuned", "alone"})
     words.insert(words.end(), {"--set", "steps." + step + ".train.updates=2", "--set",
@@ -74,7 +74,8 @@ TEST_CASE("few-shot transfer from prompts and from weights: a row for each k, ov
       const std::string trial = results + "/k=" + row[1] + ",draw=" + draw + "/";
       const auto result = atp::parse_json(read(trial + step + "_scores.toy/result.json"), "result.json");
       scores.push_back(result.at("scores").at("accuracy").number());
-      draws.insert(drawn(trial + step + ".toy"));
+      draws.insert(atp::to_json(used(trial + step + ".toy", "train")));
+      CHECK(used(trial + step + ".toy", "validation").items().size() == 5);
       const auto trained = atp::parse_json(read(trial + step + ".toy/result.json"), "result.json");
       CHECK(trained.at("examples").integer() == std::stoi(row[1]));
     }

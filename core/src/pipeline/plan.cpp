@@ -111,7 +111,7 @@ std::int64_t source_length(const Step& step) { return step_integer(step, "source
 
 Split used_split(const TaskUse& task, const Step& step, const std::string& split) {
   const bool trains = step.verb == "train";
-  if (trains && split != "train") return task.data->split(split);
+  if (trains && split != "train") return task.data->split(split, step_integer(step, "validation_limit", 0));
   std::optional<FewShot> few_shot;
   if (const Value* said = trains ? step_value(step, "few_shot") : nullptr; said && said->is_map())
     few_shot = {said->at("k").integer(), said->at("per_label").boolean(), said->at("draw").integer()};
@@ -623,7 +623,7 @@ void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
   for (const auto& task : work.tasks)
     collect(task->origin, [&] {
       work.examples += static_cast<std::int64_t>(used_split(*task, work.step, "train").size());
-      if (has_validation(*task)) static_cast<void>(task->data->split("validation"));
+      if (has_validation(*task)) static_cast<void>(used_split(*task, work.step, "validation"));
     });
   const std::int64_t batch = std::max<std::int64_t>(1, step_integer(work.step, "batch_size", 1));
   work.updates = step_integer(work.step, "updates", 0);

@@ -219,10 +219,11 @@ Step Resolver::new_step(const DeclaredStep& declared, const std::string& item, c
   if (backbone.is_null()) backbone = Value::map();
   if (base) {  // a result is scored as it was trained, but on other examples
     for (const auto& [key, value] : base->data.values().members())
-      if (base->data.said(key) && key != "limit" && key != "few_shot") data.set(key, value);
+      if (base->data.said(key) && key != "limit") data.set(key, value);
     if (base->backbone_keys.said("precision")) backbone.set("precision", base->backbone_keys.value("precision"));
   }
-  if (declared.verb != "train") data.erase("few_shot");
+  if (declared.verb != "train")
+    for (const char* key : {"few_shot", "validation_limit"}) data.erase(key);
   for (const Value* layer : layers) {
     if (!layer->is_map()) continue;
     for (const auto& key : step_overrides(declared.verb)) {

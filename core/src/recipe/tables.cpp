@@ -55,6 +55,10 @@ const Options& data_options() {
           .at_least(1)
           .unit("examples")
           .help("the first so many: of the training split in a train step, of the evaluated one in an evaluate step"),
+      integer("validation_limit")
+          .at_least(1)
+          .unit("examples")
+          .help("the first so many of the validation split choose a train step's checkpoint; all where not given"),
       boolean("task_prefix", true).help("the task's name and one space before the source, as in the released code"),
       text("splits", "task").one_of({"task", "official"}).help("by the task's rule, or the files' own as they are"),
       map("few_shot")
@@ -153,7 +157,7 @@ const Options& verb_options(const std::string& verb) {
 
 const std::vector<std::string>& step_overrides(const std::string& verb) {
   static const std::vector<std::string> model{"source_length", "target_length", "limit", "task_prefix", "precision"};
-  static const std::vector<std::string> train{"source_length", "target_length", "limit",
+  static const std::vector<std::string> train{"source_length", "target_length", "limit",    "validation_limit",
                                               "few_shot",      "task_prefix",   "precision"};
   static const std::vector<std::string> none;
   return verb == "report" ? none : verb == "train" ? train : model;
