@@ -410,6 +410,7 @@ TEST_CASE("a checkpoint that cannot be is refused by the plan with one message")
     std::size_t said = 0;
     for (std::size_t at = 0; (at = ended.error.find(folder, at)) != std::string::npos; ++at) ++said;
     CHECK_MESSAGE(said == 1, ended.error);
+    CHECK_MESSAGE(contains(ended.error, "\n  (wanted by " + experiment / "recipe.yaml:"), ended.error);
     return ended.error;
   };
   experiment.write("model/model.safetensors", weights.substr(0, weights.size() - 100));

@@ -121,19 +121,6 @@ Split used_split(const TaskUse& task, const Step& step, const std::string& split
 Planner::Planner(Places places, Machinery machinery, ContentDigests& digests)
     : places_(std::move(places)), machinery_(std::move(machinery)), digests_(digests) {}
 
-// Runs a part of the plan; what is wrong with it is noted, so that everything wrong is said at once.
-template <class Function>
-void Planner::collect(const Origin& origin, const Function& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    if (error.origin().known() || !origin.known())
-      problems_.add({}, error.what());
-    else
-      problems_.add(origin, error.what());
-  }
-}
-
 std::vector<std::size_t> Planner::find_works(const TrialSteps& steps, const std::string& name,
                                              const std::string& item) {
   std::vector<std::size_t> found;
@@ -146,18 +133,19 @@ Plan Planner::plan(const std::vector<ResolvedTrial>& trials) {
   Plan plan;
   plan.name = recipe_name(places_.recipe);
   for (const auto& trial : trials) {
+    mistakes_.enter_trials({trial.trial.name()});
     plan.trials.push_back(trial.trial);
     plan_trial(trial, plan);
   }
   report_missing_files();
-  problems_.throw_if_any();
+  mistakes_.throw_if_any();
   return plan;
 }
 
 // Once for each task, whatever number of splits and steps want them.
 void Planner::report_missing_files() {
   for (const auto& missing : missing_)
-    collect(missing.first->origin, [&] {
+    mistakes_.collect(missing.first->origin, [&] {
       missing.first->data->require_files({missing.second.begin(), missing.second.end()});
     });
 }
@@ -166,7 +154,7 @@ void Planner::plan_trial(const ResolvedTrial& trial, Plan& plan) {
   const std::size_t number = plan.trial_steps.size();
   plan.trial_steps.emplace_back();
   for (const auto& step : trial.steps) {
-    collect(step.origin, [&] {
+    mistakes_.collect(step.origin, [&] {
       TrialSteps& steps = plan.trial_steps[number];
       if (step.verb == "report") return add_report(step, number, steps, plan);
       steps.push_back({step.name, step.item, plan_step(step, trial.trial.name(), steps, plan)});
@@ -194,7 +182,7 @@ std::size_t Planner::plan_step(const Step& step, const std::string& trial, const
     }
   }
   for (const auto& choice : step.tasks)
-    collect(choice.origin, [&] { work.tasks.push_back(task_use(choice, step.data)); });
+    mistakes_.collect(choice.origin, [&] { work.tasks.push_back(task_use(choice, step.data)); });
   if (work.tasks.empty() && work.model != plan.works.size()) work.tasks = plan.works[work.model].tasks;
   if (work.model == plan.works.size())
     work.checkpoint = checkpoint_use(step, places_.models);
@@ -420,7 +408,7 @@ StepContents Planner::contents_of(const Work& work, const Plan& plan) {
     if (work.step.combiner) contents.combiner = machinery_.catalogue.find("combiner", work.step.combiner->name);
   }
   for (const auto& task : work.tasks)
-    collect(task->origin, [&] { contents.tasks.push_back(task_contents(*task, splits_of(work.step))); });
+    mistakes_.collect(task->origin, [&] { contents.tasks.push_back(task_contents(*task, splits_of(work.step))); });
   for (const auto& input : work.inputs)
     contents.inputs.push_back(
         {input.input.role,
@@ -478,25 +466,42 @@ std::shared_ptr<const Tokenizer> Planner::tokenizer(const std::string& path) {
   return opened;
 }
 
+namespace {
+
+std::vector<std::string> trials_of(const Work& work, const Plan& plan) {
+  std::vector<std::string> names;
+  for (std::size_t trial = 0; trial < plan.trials.size(); ++trial)
+    if (std::any_of(plan.trial_steps[trial].begin(), plan.trial_steps[trial].end(),
+                    [&](const TrialStep& step) { return &plan.works[step.work] == &work; }))
+      names.push_back(plan.trials[trial].name());
+  return names;
+}
+
+}  // namespace
+
 void Planner::count_work(Plan& plan) {
   bool has_engine = false;
-  collect({}, [&] {
+  mistakes_.collect({}, [&] {
     static_cast<void>(machinery_.engine());
     has_engine = true;
   });
   for (auto& work : plan.works) {
     if (work.state == WorkState::done) continue;
+    mistakes_.enter_trials(trials_of(work, plan));
     check_target_lengths(work);
-    collect(work.step.origin, [&] {
+    mistakes_.collect(work.step.origin, [&] {
       if (work.step.verb == "train")
         count_training(work, plan, has_engine);
       else
         count_evaluation(work, plan, has_engine);
     });
   }
-  for (const auto& work : plan.works)
-    if (!work.trained.groups.empty()) collect(work.step.origin, [&] { check_rates(work, plan); });
-  problems_.throw_if_any();
+  for (const auto& work : plan.works) {
+    if (work.trained.groups.empty()) continue;
+    mistakes_.enter_trials(trials_of(work, plan));
+    mistakes_.collect(work.step.origin, [&] { check_rates(work, plan); });
+  }
+  mistakes_.throw_if_any();
 }
 
 namespace {
@@ -599,13 +604,13 @@ void Planner::check_rates(const Work& work, Plan& plan) {
   const auto& groups = work.trained.groups;
   for (const auto& [group, rate] : rates->members()) {
     if (has(groups, group)) continue;
-    const std::string trains = quoted_title(work) + " trains: " + joined(groups, ", ");
+    const std::string trains = "'" + work.title() + "' trains: " + joined(groups, ", ");
     if (trained_elsewhere(group, rate.origin) || has(usual_groups(work, plan), group))
       add_note(plan, rate.origin,
                "a learning rate is given for '" + group + "', which " + quoted_title(work) +
                    " does not train (it trains: " + joined(groups, ", ") + ")");
     else
-      problems_.add(rate.key_origin.known() ? rate.key_origin : rate.origin,
+      mistakes_.add(rate.key_origin.known() ? rate.key_origin : rate.origin,
                     "'learning_rates': no group '" + group + "'" + did_you_mean(group, groups) + " (" + trains + ")");
   }
 }
@@ -613,7 +618,7 @@ void Planner::check_rates(const Work& work, Plan& plan) {
 void Planner::check_target_lengths(const Work& work) {
   const std::int64_t given = step_integer(work.step, "target_length", 0);
   for (const auto& task : work.tasks)
-    collect(task->origin, [&] {
+    mistakes_.collect(task->origin, [&] {
       static_cast<void>(target_length(task->data->task(), *tokenizer(work.checkpoint.tokenizer),
                                       given > 0 ? std::optional(given) : std::nullopt));
     });
@@ -621,7 +626,7 @@ void Planner::check_target_lengths(const Work& work) {
 
 void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
   for (const auto& task : work.tasks)
-    collect(task->origin, [&] {
+    mistakes_.collect(task->origin, [&] {
       work.examples += static_cast<std::int64_t>(used_split(*task, work.step, "train").size());
       if (has_validation(*task)) static_cast<void>(used_split(*task, work.step, "validation"));
     });
@@ -661,7 +666,7 @@ void Planner::check_known_tasks(const Work& work, const Plan& plan) {
 
 void Planner::count_evaluation(Work& work, const Plan& plan, bool has_engine) {
   for (const auto& task : work.tasks)
-    collect(task->origin, [&] {
+    mistakes_.collect(task->origin, [&] {
       work.examples += static_cast<std::int64_t>(used_split(*task, work.step, splits_of(work.step).front()).size());
     });
   if (work.inputs.empty()) {  // the untouched backbone: its config is read, so that it is known to be one
@@ -675,7 +680,7 @@ void Planner::count_evaluation(Work& work, const Plan& plan, bool has_engine) {
   const Value* merge = step_value(work.step, "merge");
   const bool merges = merge && merge->boolean();
   if (!merges && !work.recorded) return;
-  collect(work.recorded ? work.inputs.front().input.origin : merge->origin, [&] {
+  mistakes_.collect(work.recorded ? work.inputs.front().input.origin : merge->origin, [&] {
     machinery_.engine().check(scoring_job(work, plan, places_.out, *tokenizer(work.checkpoint.tokenizer)));
   });
 }

@@ -12,6 +12,7 @@
 #include "data/tokenizer.h"
 #include "engine/engine.h"
 #include "pipeline/content_hash.h"
+#include "pipeline/mistakes.h"
 #include "pipeline/step_folder.h"
 #include "pipeline/step_identity.h"
 #include "recipe/recipe.h"
@@ -157,13 +158,11 @@ class Planner {
   void check_known_tasks(const Work& work, const Plan& plan);
   std::vector<std::string> usual_groups(const Work& work, const Plan& plan);
   void check_rates(const Work& work, Plan& plan);
-  template <class Function>
-  void collect(const Origin& origin, const Function& function);
 
   Places places_;
   Machinery machinery_;
   ContentDigests& digests_;
-  Problems problems_;
+  Mistakes mistakes_;
   std::map<std::string, std::shared_ptr<const TaskUse>> tasks_;
   std::map<const TaskUse*, std::set<std::string>> missing_;  // splits without files
   std::map<std::string, std::shared_ptr<const Tokenizer>> tokenizers_;
