@@ -323,10 +323,11 @@ TEST_CASE("a step that fails stops only what reads it, says so at the end, and i
 TEST_CASE("a method that throws while it trains: its step, its name, and then the words of what was thrown") {
   const Experiment experiment;
   const std::string product = "libtorch: mat1 and mat2 shapes cannot be multiplied";
-  for (const auto& [place, words] :
+  for (const auto& [where, said] :
        {std::pair("embed", product),
         {"site", product},
         {"loss", std::string("a fault of the plugin or of atp, please report it: no such task")}}) {
+    const std::string place = where, words = said;  // clang++ 14 captures no structured binding
     CAPTURE(place);
     const Ended ended = run_toy(experiment, R"(
   learned:

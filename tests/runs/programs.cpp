@@ -241,12 +241,12 @@ std::string task(const std::string& name) {
 }
 
 Ended run_toy(const Experiment& experiment, const std::string& steps) {
-  const auto recipe = experiment.write("toy.yaml", R"(
+  const auto toy = experiment.write("toy.yaml", R"(
 seed: 1
 backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
 data: {source_length: 64}
 steps:)" + steps);
-  return run(program("atp-run"), {recipe, "--out", experiment / "out", "--threads", "1", "--device", "cpu"});
+  return run(program("atp-run"), {toy, "--out", experiment / "out", "--threads", "1", "--device", "cpu"});
 }
 
 double toy_accuracy(const Experiment& experiment, const std::string& step) {

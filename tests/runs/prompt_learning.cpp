@@ -129,9 +129,10 @@ steps:
   CHECK(accuracy(experiment, "after/untouched", "more") > 80);
   CHECK(accuracy(experiment, "after/untouched", "fewer") < 20);
   CHECK(accuracy(experiment, "after/prompt_tuning_scores.fewer", "fewer") > 90);
-  for (const auto& [name, words] : learners) {
+  for (const auto& learner : learners) {
+    const std::string& name = learner.first;
     CAPTURE(name);
-    const bool mixed = words.starts_with("tasks:");
+    const bool mixed = learner.second.starts_with("tasks:");
     CHECK(accuracy(experiment, "after/" + name + (mixed ? "_scores" : "_scores.fewer"), "fewer") > 90);
     if (mixed) CHECK(accuracy(experiment, "after/" + name + "_scores", "more") > 90);
   }
