@@ -199,26 +199,17 @@ void print_cost(const ConversionRequest& request, const std::string& task, const
 bool write_mean(const ConversionRequest& request, const std::string& format, Machinery& machinery, std::ostream& out) {
   if (format == "result")
     throw RecipeError("atp convert: --lossy writes other programs' formats; make a result of what it has written");
-  ContentDigests digests("");
-  Planner planner({"", "", request.data, request.models}, machinery, digests);
-  const RecordedStep recorded = read_recorded_step(request.from, request.models, machinery, planner, digests);
-  const Work& work = recorded.work;
-  const std::size_t number = task_number(work, request.task);
-  const TaskUse& task = *work.tasks[number];
+  const RecordedTask recorded(request.from, request.task, {"", "", request.data, request.models}, machinery);
+  const Step& step = recorded.work().step;
+  const TaskUse& task = recorded.task();
   if (!has_validation(task))
     throw RecipeError("atp convert: --lossy takes a mean over validation rows, and task '" + task.name + "' has none");
-  const auto tokenizer = planner.tokenizer(work.checkpoint.tokenizer);
-  SplitRequest rows{.source_length = source_length(work.step), .target_length = {}, .cache_folder = ""};
-  if (const auto length = step_integer(work.step, "target_length", 0); length > 0) rows.target_length = length;
-  EvaluateJob job;
-  job.model = model_job(work, {}, "", *tokenizer);
-  job.result = ResultFile{work.title(), recorded.folder.tensors(), {}};
-  job.splits = {split_data(
-      *task.data, used_split(task, work.step, "validation").first(static_cast<std::size_t>(*request.lossy_rows)), rows,
-      tokenizer, machinery.registry)};
-  job.splits.front().task_number = static_cast<std::int64_t>(number);
+  const SplitRequest rows{
+      .source_length = source_length(step), .target_length = recorded.target_length(), .cache_folder = ""};
+  const auto used = used_split(task, step, "validation").first(static_cast<std::size_t>(*request.lossy_rows));
+  const EvaluateJob job = recorded.job(split_data(*task.data, used, rows, recorded.tokenizer(), machinery.registry));
   Console console(request.json ? Verbosity::quiet : Verbosity::normal);
-  ProgressLine line(console, work.title());
+  ProgressLine line(console, recorded.work().title());
   const Control control{&stop_signal(), [&](const Progress& progress) { line.show(progress); }};
   const auto cost =
       machinery.engine().convert_mean_prompt(job, {request.to, format, base_model(request.from)}, control);

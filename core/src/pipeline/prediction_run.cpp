@@ -9,7 +9,6 @@
 #include "data/tokenised.h"
 #include "data/unlabelled.h"
 #include "io/durable_file.h"
-#include "pipeline/jobs.h"
 #include "pipeline/progress.h"
 #include "pipeline/recorded_step.h"
 #include "pipeline/stop_signal.h"
@@ -68,13 +67,14 @@ std::string lines_of(const std::vector<std::string>& sources, const std::vector<
 }
 
 // What the engine generates comes back through `predictions`.
-SplitData split_of(const std::vector<std::string>& sources, const TaskUse& use, const Step& step,
-                   const Tokenizer& tokenizer, std::vector<std::string>& predictions) {
-  const std::int64_t length = source_length(step), answer = step_integer(step, "target_length", 0);
+SplitData split_of(const std::vector<std::string>& sources, const RecordedTask& recorded,
+                   std::vector<std::string>& predictions) {
+  const std::int64_t length = source_length(recorded.work().step);
+  const Tokenizer& tokenizer = *recorded.tokenizer();
   SplitData split;
-  split.task = use.name;
+  split.task = recorded.task().name;
   split.rows = tokenise_sources(sources, tokenizer, length);
-  split.target_length = target_length(use.data->task(), tokenizer, answer > 0 ? std::optional(answer) : std::nullopt);
+  split.target_length = target_length(recorded.task().data->task(), tokenizer, recorded.target_length());
   split.decode = [&tokenizer](const std::vector<std::int32_t>& ids) { return tokenizer.decode(ids); };
   split.score = [&predictions](const std::vector<std::string>& texts) { return predictions = texts, Scores{}; };
   if (const auto cut = cut_sources_text(length, {{"", split.rows.get()}}); !cut.empty()) log::warn(cut);
@@ -94,24 +94,14 @@ int run_predictions(const PredictionRequest& request, std::ostream& out) {
   if (!request.file.empty()) require_place(request.file);
   Workshop workshop(request.engine, request.libtorch, {}, request.tasks);
   Machinery machinery = workshop.machinery();
-  ContentDigests digests("");
-  Planner planner({"", "", request.data, request.models}, machinery, digests);
-  const RecordedStep recorded = read_recorded_step(request.result, request.models, machinery, planner, digests);
-  const Work& work = recorded.work;
-  const std::size_t number = task_number(work, request.task);
-  const TaskUse& use = *work.tasks[number];
+  const RecordedTask recorded(request.result, request.task, {"", "", request.data, request.models}, machinery);
 
-  const auto tokenizer = planner.tokenizer(work.checkpoint.tokenizer);
-  const auto sources = sources_of(request, use, work);
+  const auto sources = sources_of(request, recorded.task(), recorded.work());
   std::vector<std::string> predictions;
-  EvaluateJob job;
-  job.model = model_job(work, {}, "", *tokenizer);
-  job.result = ResultFile{work.title(), recorded.folder.tensors(), {}};
-  job.splits = {split_of(sources, use, work.step, *tokenizer, predictions)};
-  job.splits.front().task_number = static_cast<std::int64_t>(number);
+  EvaluateJob job = recorded.job(split_of(sources, recorded, predictions));
   job.batch_size = request.batch_size;
   job.merge = request.merge;
-  ProgressLine line(console, work.title());
+  ProgressLine line(console, recorded.work().title());
   const Control control{&stop_signal(), [&](const Progress& progress) { line.show(progress); }};
   if (!machinery.engine().evaluate(job, control).finished) {
     log::warn("stopped; no predictions are written");

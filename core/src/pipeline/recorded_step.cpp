@@ -5,6 +5,7 @@
 
 #include "atp/file.h"
 #include "atp/words.h"
+#include "pipeline/jobs.h"
 
 namespace atp {
 
@@ -69,12 +70,8 @@ void check_contents(const std::string& path, Work& work, const Value& identity, 
           checkpoint.find("random"));
 }
 
-}  // namespace
-
-RecordedStep read_recorded_step(const std::string& path, const std::string& models, Machinery& machinery,
-                                Planner& planner, ContentDigests& digests) {
-  RecordedStep recorded{folder_at(path), {}};
-  const StepFolder& folder = recorded.folder;
+Work read_work(const std::string& path, const StepFolder& folder, const std::string& models, Machinery& machinery,
+               Planner& planner, ContentDigests& digests) {
   if (!folder.finished())
     throw RecipeError(path + ": this step is not finished; the recipe that it belongs to goes on with it (atp-run)");
   const std::string file = folder.file("recipe.yaml");
@@ -82,7 +79,7 @@ RecordedStep read_recorded_step(const std::string& path, const std::string& mode
   if (recipe.at("verb").text() != "train") refuse_evaluation(path, folder);
   if (!folder.complete("train")) throw RecipeError(path + ": its tensors are not there: " + folder.tensors());
 
-  Work& work = recorded.work;
+  Work work;
   Problems problems;
   work.step = recorded_step(recipe, machinery.catalogue, problems);
   if (!problems.empty()) throw RecipeError(unusable_result(path, problems));
@@ -95,7 +92,7 @@ RecordedStep read_recorded_step(const std::string& path, const std::string& mode
   }
   check_contents(path, work, folder.result().at("identity"), digests);
   for (const auto& choice : work.step.tasks) work.tasks.push_back(planner.task_use(choice, work.step.data));
-  return recorded;
+  return work;
 }
 
 std::size_t task_number(const Work& work, const std::string& name) {
@@ -109,6 +106,33 @@ std::size_t task_number(const Work& work, const std::string& name) {
                       "' was trained on several tasks; say which one with --task: " + joined(names));
   throw RecipeError("--task: '" + work.title() + "' was not trained on '" + name + "'" + did_you_mean(name, names) +
                     " (it was on: " + joined(names) + ")");
+}
+
+}  // namespace
+
+RecordedTask::RecordedTask(const std::string& path, const std::string& task, const Places& places,
+                           Machinery& machinery) {
+  ContentDigests digests("");
+  Planner planner(places, machinery, digests);
+  const StepFolder folder = folder_at(path);
+  work_ = read_work(path, folder, places.models, machinery, planner, digests);
+  tensors_ = folder.tensors();
+  number_ = task_number(work_, task);
+  tokenizer_ = planner.tokenizer(work_.checkpoint.tokenizer);
+}
+
+std::optional<std::int64_t> RecordedTask::target_length() const {
+  const auto length = step_integer(work_.step, "target_length", 0);
+  return length > 0 ? std::optional(length) : std::nullopt;
+}
+
+EvaluateJob RecordedTask::job(SplitData split) const {
+  EvaluateJob job;
+  job.model = model_job(work_, {}, "", *tokenizer_);
+  job.result = ResultFile{work_.title(), tensors_, {}};
+  split.task_number = static_cast<std::int64_t>(number_);
+  job.splits = {std::move(split)};
+  return job;
 }
 
 }  // namespace atp
