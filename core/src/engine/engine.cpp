@@ -124,10 +124,8 @@ class TorchEngine final : public Engine {
       const auto model = builder_.trained(job);
       const auto mean = mean_prompt(model, job.model.method.name, split, job.batch_size, control);
       if (!mean) return {};
-      Adapter adapter{.method = "prompt_tuning"};
-      adapter.options.set("prompt_length", mean->cost.tokens);
+      Adapter adapter = prompt_tuning_adapter(mean->prompt);
       adapter.tasks = {split.task};
-      adapter.tensors.emplace("prompt", mean->prompt);
       adapter.backbone = backbone_identity(job.model.backbone);
       write_adapter(std::move(adapter), target);
       return mean->cost;

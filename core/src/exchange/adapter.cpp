@@ -30,14 +30,8 @@ at::Tensor tensor_of(const Adapter& adapter, const std::string& name) {
   return found->second;
 }
 
-// Tensors [N, …] that hold one part for each task.
-const std::vector<std::string>& tensors_by_task(const Adapter& adapter) {
-  static const std::vector<std::string> attempt{"prompt"}, mpt{"task_columns", "task_rows"}, none;
-  return adapter.method == "attempt" ? attempt : adapter.method == "mpt" ? mpt : none;
-}
-
 std::int64_t task_count(const Adapter& adapter) {
-  for (const auto& name : tensors_by_task(adapter))
+  for (const auto& name : adapter.of_tasks)
     if (const auto found = adapter.tensors.find(name); found != adapter.tensors.end()) return found->second.size(0);
   return 1;
 }
@@ -59,6 +53,33 @@ void require_one_task(const Adapter& adapter, const std::string& format) {
                             "it has a prompt for each of its tasks; say which one with --task" + known_tasks(adapter)));
 }
 
+// The prompt of an adapter that is nothing else.
+at::Tensor lone_prompt(const Adapter& adapter, const std::string& format) {
+  require_one_task(adapter, format);
+  const at::Tensor prompt = tensor_of(adapter, adapter.prompt);
+  const bool is_by_task =
+      std::find(adapter.of_tasks.begin(), adapter.of_tasks.end(), adapter.prompt) != adapter.of_tasks.end();
+  if (prompt.dim() != (is_by_task ? 3 : 2))
+    refuse(adapter, format,
+           "its prompt " + adapter.prompt + " " + shape_text(prompt.sizes()) + " is no matrix" +
+               (is_by_task ? " for each task" : ""));
+  return is_by_task ? prompt[0] : prompt;
+}
+
+[[noreturn]] void refuse_more_than_a_prompt(const Adapter& adapter, const std::string& format) {
+  constexpr std::size_t shown = 3;
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : adapter.tensors)
+    if (name != adapter.prompt) names.push_back(name);
+  const bool is_one = names.size() == 1;
+  if (names.size() > shown) names.resize(shown), names.emplace_back("…");
+  const std::string what = adapter.prompt.empty()
+                               ? joined(names) + (is_one ? " is no prompt by itself" : " are no prompts by themselves")
+                               : "it has trained " + joined(names) + " beside its prompt " + adapter.prompt;
+  refuse(adapter, format,
+         "it changes more than what stands before the input: " + what + "; what would be written is one prompt");
+}
+
 }  // namespace
 
 void refuse(const Adapter& adapter, const std::string& format, const std::string& reason) {
@@ -69,7 +90,7 @@ void refuse(const Adapter& adapter, const std::string& format, const std::string
 }
 
 at::Tensor only_prompt(const Adapter& adapter, const std::string& format) {
-  if (adapter.method == "prompt_tuning" || adapter.method == "spot") return tensor_of(adapter, "prompt");
+  if (adapter.tensors.size() == 1 && !adapter.prompt.empty()) return lone_prompt(adapter, format);
   if (adapter.method == "mpt") {
     require_one_task(adapter, format);
     return tensor_of(adapter, "prompt") *
@@ -86,9 +107,15 @@ at::Tensor only_prompt(const Adapter& adapter, const std::string& format) {
     refuse(adapter, format,
            "each input has a mixture of its own, and what would be written is one prompt for all; "
            "--lossy writes the mean of the mixtures, and says what that costs");
-  refuse(adapter, format,
-         "it is not known to put one prompt before every input and to do nothing else, and what would be written is "
-         "one prompt");
+  refuse_more_than_a_prompt(adapter, format);
+}
+
+Adapter prompt_tuning_adapter(const at::Tensor& prompt) {
+  Adapter adapter{.method = "prompt_tuning"};
+  adapter.options.set("prompt_length", prompt.size(0));
+  adapter.tensors.emplace("prompt", prompt);
+  adapter.prompt = "prompt";
+  return adapter;
 }
 
 Adapter for_task(Adapter adapter, const std::string& task) {
@@ -102,7 +129,7 @@ Adapter for_task(Adapter adapter, const std::string& task) {
   if (!is_known)
     throw RecipeError("--task: the prompts are not of '" + task + "'" + did_you_mean(task, adapter.tasks) +
                       known_tasks(adapter));
-  for (const auto& name : tensors_by_task(adapter))
+  for (const auto& name : adapter.of_tasks)
     if (auto tensor = adapter.tensors.find(name); tensor != adapter.tensors.end() && place < count)
       tensor->second = tensor->second.narrow(0, place, 1);
   const bool is_number = adapter.tasks.empty() && count > 1;

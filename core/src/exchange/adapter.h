@@ -22,6 +22,8 @@ struct Adapter {
   std::vector<std::string> sources = {};           // names of the source prompts, in their order
   std::vector<std::string> source_files = {};      // that they were read from, where each has one of its own
   std::map<std::string, at::Tensor> tensors = {};  // on the CPU
+  std::vector<std::string> of_tasks = {};          // those [N, …] that have one part for each task
+  std::string prompt = {};                         // the one that is a prompt by itself (Method::prompt); "": none is
   Value backbone = {};          // what the weights are that it was trained on; null: the file does not say
   std::string base_model = {};  // their name among people: "t5-base"; "" where it is not known
 };
@@ -29,10 +31,12 @@ struct Adapter {
 // What a format cannot hold, with the reason.
 [[noreturn]] void refuse(const Adapter& adapter, const std::string& format, const std::string& reason);
 
-// The one prompt [m, d] that the adapter puts before every input, where there is one: of prompt_tuning; of mpt and of
-// attempt with no_attention, of one task. Refuses all else for `format`: a mixture that depends on the input, changes
-// inside the backbone, several tasks.
+// The one prompt [m, d] that the adapter puts before every input, where there is one: the only tensor of a method that
+// says it is a prompt; of mpt and of attempt with no_attention, which make it of several, of one task. Refuses all else
+// for `format`: a mixture that depends on the input, changes inside the backbone, several tasks.
 at::Tensor only_prompt(const Adapter& adapter, const std::string& format);
+// One prompt [m, d] before every input, as prompt_tuning has it.
+Adapter prompt_tuning_adapter(const at::Tensor& prompt);
 // The adapter for one of its tasks alone. Throws RecipeError with the nearest name where it has no such task; an
 // adapter that does not say its tasks, and holds one, is taken to be of this one.
 Adapter for_task(Adapter adapter, const std::string& task);

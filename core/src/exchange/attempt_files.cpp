@@ -146,12 +146,8 @@ bool is_attempt(const std::string& path) {
 }
 
 Adapter read_attempt(const std::string& path) {
-  Adapter adapter{.method = "prompt_tuning"};
-  if (!fs::is_directory(path)) {
-    adapter.tensors.emplace("prompt", matrix_in(path));
-    adapter.options.set("prompt_length", adapter.tensors.at("prompt").size(0));
-    return adapter;
-  }
+  if (!fs::is_directory(path)) return prompt_tuning_adapter(matrix_in(path));
+  Adapter adapter{.method = "attempt", .combiner = "attempt"};
   std::vector<std::pair<std::string, at::Tensor>> prompts;
   for (const auto& [task, file] : prompt_files(path)) {
     if (!task.empty()) adapter.tasks.push_back(task);
@@ -165,17 +161,19 @@ Adapter read_attempt(const std::string& path) {
     throw FormatError(Origin{path, 0, 0}, "prompts of several tasks (" + joined(adapter.tasks) +
                                               ") and no attention layers; convert one of the files");
   if (!mixes) {
-    adapter.tensors.emplace("prompt", prompts.front().second);
-    adapter.options.set("prompt_length", prompts.front().second.size(0));
-    return adapter;
+    Adapter one = prompt_tuning_adapter(prompts.front().second);
+    one.tasks = adapter.tasks;
+    return one;
   }
-  adapter.method = adapter.combiner = "attempt";
   read_attention(path, adapter);
   read_sources(path, adapter);
-  if (prompts.empty())
+  if (prompts.empty()) {
     adapter.options.set("target_prompt", "none");
-  else
-    adapter.tensors.emplace("prompt", stacked(prompts));
+    return adapter;
+  }
+  adapter.tensors.emplace("prompt", stacked(prompts));
+  adapter.prompt = "prompt";
+  adapter.of_tasks = {"prompt"};
   return adapter;
 }
 

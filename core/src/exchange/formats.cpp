@@ -23,7 +23,8 @@ const std::vector<Format>& formats() {
        "what is one prompt, as npy; attempt with combiner attempt", exchange::is_attempt, exchange::read_attempt,
        exchange::write_attempt},
       {"npy", "google-research/prompt-tuning: one prompt [m, d] as numpy saves it",
-       "what is one prompt: prompt_tuning, spot, one task of mpt, attempt with combiner no_attention",
+       "what is one prompt: all methods that train a prompt and nothing else (prompt_tuning, spot …); one task of mpt; "
+       "attempt with combiner no_attention",
        exchange::is_npy_prompt, exchange::read_npy_prompt, exchange::write_npy_prompt},
       {"peft", "a folder of PEFT: adapter_config.json and adapter_model.safetensors",
        "what is one prompt, as npy; mpt, lora, ia3, prefix_tuning; dept, which is only read", exchange::is_peft,

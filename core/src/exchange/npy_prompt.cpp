@@ -8,11 +8,7 @@ namespace atp::exchange {
 bool is_npy_prompt(const std::string& path) { return std::filesystem::path(path).extension() == ".npy"; }
 
 Adapter read_npy_prompt(const std::string& path) {
-  Adapter adapter{.method = "prompt_tuning"};
-  const at::Tensor prompt = numbers_in(TensorFile(path), "tensor", {-1, -1});
-  adapter.options.set("prompt_length", prompt.size(0));
-  adapter.tensors.emplace("prompt", prompt);
-  return adapter;
+  return prompt_tuning_adapter(numbers_in(TensorFile(path), "tensor", {-1, -1}));
 }
 
 void write_npy_prompt(const Adapter& adapter, const std::string& path) {

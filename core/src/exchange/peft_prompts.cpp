@@ -30,13 +30,19 @@ std::pair<std::int64_t, std::int64_t> lengths_of(const PeftFiles& files) {
   return {length, parts * length};
 }
 
-Adapter prompt_of(const PeftFiles& files, const std::string& method) {
+Adapter prompt_of(const PeftFiles& files) {
   const auto [length, all] = lengths_of(files);
-  Adapter adapter{.method = method};
+  Adapter adapter =
+      prompt_tuning_adapter(numbers_in(files.tensors(), embeddings, {all, width_of(files)}).narrow(0, 0, length));
   read_metadata(files.tensors(), adapter);
-  adapter.options.set("prompt_length", length);
-  adapter.tensors.emplace("prompt",
-                          numbers_in(files.tensors(), embeddings, {all, width_of(files)}).narrow(0, 0, length));
+  return adapter;
+}
+
+// The same for a method whose prompt is none without the other tensors that it has.
+Adapter prompt_of(const PeftFiles& files, const std::string& method) {
+  Adapter adapter = prompt_of(files);
+  adapter.method = method;
+  adapter.prompt.clear();
   return adapter;
 }
 
@@ -55,7 +61,7 @@ PeftContents prompt_contents(const at::Tensor& prompt) {
 
 Adapter read_prompt_tuning(const PeftFiles& files) {
   refuse_others(files.tensors(), {{embeddings, ""}}, "PEFT's PROMPT_TUNING");
-  return prompt_of(files, "prompt_tuning");
+  return prompt_of(files);
 }
 
 Adapter read_multitask_prompt_tuning(const PeftFiles& files) {
@@ -68,6 +74,7 @@ Adapter read_multitask_prompt_tuning(const PeftFiles& files) {
       numbers_in(files.tensors(), rows, {-1, files.count("num_ranks").value_or(1), prompt.size(1)});
   const auto tasks = task_rows.size(0), rank = task_rows.size(1);
   adapter.options.set("rank", rank);
+  adapter.of_tasks = {"task_columns", "task_rows"};
   adapter.tensors.emplace("task_columns",
                           numbers_in(files.tensors(), columns, {tasks, parts * length, rank}).narrow(1, 0, length));
   adapter.tensors.emplace("task_rows", task_rows);

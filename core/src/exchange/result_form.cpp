@@ -47,6 +47,11 @@ Adapter read_result(const std::string& path) {
   const TensorFile file(folder + "/tensors.safetensors");
   read_metadata(file, adapter);
   for (const auto& entry : file.entries()) adapter.tensors.emplace(entry.name, file.tensor(entry));
+  adapter.of_tasks = names_in(file, "of_tasks").value_or(std::vector<std::string>());
+  if (const auto prompt = file.metadata().find("prompt"); prompt != file.metadata().end())
+    adapter.prompt = prompt->second;
+  else if (adapter.tensors.size() == 1)
+    adapter.prompt = adapter.tensors.begin()->first;
   return adapter;
 }
 

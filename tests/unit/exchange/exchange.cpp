@@ -171,6 +171,44 @@ TEST_CASE("an attention over source prompts goes to ATTEMPT's files and back; on
   CHECK(contains(message_of([&] { described(files / "b"); }), "no source prompts that they mix"));
 }
 
+TEST_CASE("a method that nobody here knows goes wherever one prompt goes, by what its result says of its tensors") {
+  const Folder result, files;
+  std::filesystem::create_directories(result / "checkpoint");
+  std::ofstream(result / "checkpoint/method.json") << R"({"method": "new_one", "tasks": ["a", "b"]})";
+  const auto write = [&](const Tensors& tensors, const std::string& prompt, const std::string& of_tasks = "[]") {
+    atp::write_tensors(tensors_of(result), tensors,
+                       {{"tasks", R"(["a", "b"])"}, {"of_tasks", of_tasks}, {"prompt", prompt}});
+  };
+  const auto prompts = counted({2, 3, 6});
+  write({{"soft", prompts}}, "soft", R"(["soft"])");
+  for (const auto& one : {std::pair("npy", "p.npy"), {"attempt", "p.pt"}, {"peft", "peft"}}) {
+    const std::string format = one.first, name = one.second;
+    CAPTURE(format);
+    CHECK(
+        contains(message_of([&] { convert(result.path(), files / name, format); }), "with --task (they are of: a, b)"));
+    convert(result.path(), files / name, format, "b");
+  }
+  check_equal(files / "p.npy", {{"tensor", prompts[1]}});
+  check_equal(files / "peft/adapter_model.safetensors", {{"prompt_embeddings", prompts[1]}});
+  CHECK(described(files / "peft").method == "prompt_tuning");
+  CHECK(described(files / "peft").tasks == std::vector<std::string>{"b"});
+
+  write({{"soft", prompts[0]}}, "soft");  // one prompt for both
+  convert(result.path(), files / "shared.npy", "npy");
+  check_equal(files / "shared.npy", {{"tensor", prompts[0]}});
+
+  const auto refused = [&](const std::string& expected) {
+    const auto message = message_of([&] { convert(result.path(), files / "no.npy", "npy", "a"); });
+    CHECK_MESSAGE(contains(message, expected), message);
+  };
+  write({{"soft", prompts}, {"gate", counted({6})}}, "soft", R"(["soft"])");
+  refused("it changes more than what stands before the input: it has trained gate beside its prompt soft");
+  write({{"soft", prompts}}, "", R"(["soft"])");
+  refused("it changes more than what stands before the input: soft is no prompt by itself");
+  write({{"soft", counted({2, 3})}}, "soft", R"(["soft"])");
+  refused("its prompt soft [1, 3] is no matrix for each task");
+}
+
 TEST_CASE("the mean of source prompts beside a task's own is one prompt, and goes wherever one goes") {
   const Folder source, mixture, files;
   train_mixture(source, mixture, "no_attention");
@@ -184,8 +222,8 @@ TEST_CASE("the mean of source prompts beside a task's own is one prompt, and goe
 }
 
 TEST_CASE("what no format holds is refused: what it is, what the formats hold, what to do") {
-  const std::string mixture = "each input has a mixture of its own", other = "it is not known to put one prompt before",
-                    only_read = "PEFT has no such type";
+  const std::string mixture = "each input has a mixture of its own",
+                    other = "it changes more than what stands before the input", only_read = "PEFT has no such type";
   struct Case {
     std::vector<std::string> methods;
     std::string combiner;
@@ -312,7 +350,7 @@ TEST_CASE("PEFT's types are read and written") {
   CHECK(described(dept).options.at("alpha").number() == 4);
   CHECK(described(dept).options.at("max_length").integer() == 5);
   CHECK(contains(message_of([&] { convert(dept, files / "dept.npy", "npy"); }),
-                 "it is not known to put one prompt before every input"));
+                 "it changes more than what stands before the input"));
   CHECK(contains(message_of([&] { convert(dept, files / "dept-again", "peft"); }), "PEFT has no such type"));
 }
 
