@@ -13,6 +13,7 @@ namespace {
 // A prompt, and a mixture of it with another, for a task whose rows come from no file.
 constexpr const char* recipe = R"(
 seed: 1
+compat: [padding_in_pool]
 backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
 data: {source_length: 32}
 train: {batch_size: 8, learning_rate: 0.3, warmup_updates: 0, updates: 2, prompt_length: 4}
@@ -20,7 +21,8 @@ steps:
   source:
     train: {task: toy, method: prompt_tuning}
   target:
-    train: {task: toy, method: attempt, source_prompts: [source, {file: source.npy}]}
+    train: {task: toy, method: attempt, source_prompts: [source, {file: source.npy}],
+            combiner: {name: attempt, options: {temperature: 2087}}}
 )";
 
 Ended run_atp(const Experiment& experiment, const Words& words) {
@@ -37,6 +39,16 @@ std::string predicted(const Experiment& experiment, const std::string& result) {
   succeeds(experiment, {"predict", result, "--split", "test", "--device", "cpu", "--threads", "1", "--quiet", "--out",
                         "predictions.txt"});
   return read(experiment / "predictions.txt");
+}
+
+// Method, combiner and their options, but what stands beside them in method.json and what fixes a training alone.
+std::string method_of(const Experiment& experiment, const std::string& result) {
+  const auto said = atp::parse_json(read(experiment / (result + "/checkpoint/method.json")), "method.json");
+  auto options = said.at("method_options");
+  for (const auto* key : {"source_prompts", "combiner", "learning_rate"}) options.erase(key);
+  const auto* combiner = said.find("combiner_options");
+  return said.at("method").text() + " " + atp::canonical_json(options) +
+         (combiner ? " " + atp::canonical_json(*combiner) : "");
 }
 
 }  // namespace
@@ -71,6 +83,7 @@ TEST_CASE("what goes out to other programs' files and comes back predicts the sa
     CHECK(predicted(experiment, step + ".result") == expected);
     CHECK(read(experiment / (step + ".result/checkpoint/tensors.safetensors")) ==
           read(experiment / ("out/toy/" + step + "/checkpoint/tensors.safetensors")));
+    CHECK(method_of(experiment, step + ".result") == method_of(experiment, "out/toy/" + step));
   }
 
   const Ended said = run_atp(experiment, {"convert", "target.files", "--json"});
@@ -102,7 +115,7 @@ backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
 data: {source_length: 32}
 train: {batch_size: 8, learning_rate: 0.1, warmup_updates: 0, updates: 2}
 steps:
-  lora: {train: {task: toy, method: lora, rank: 2, alpha: 6}}
+  lora: {train: {task: toy, method: lora, rank: 2, alpha: 6.5}}
   ia3: {train: {task: toy, method: ia3}}
   prefix: {train: {task: toy, method: prefix_tuning, prefix_length: 3}}
   mpt: {train: {task: toy, method: mpt, prompt_length: 4}}

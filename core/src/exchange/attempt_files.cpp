@@ -3,11 +3,18 @@
 //   attn_W_down.pt [r, d], attn_W_up.pt [d, r], layer_norm_weight.pt [d], layer_norm_bias.pt [d]
 // That code takes the source prompts from files that its command line names; here they lie below source_prompts/, by
 // their number and name: source_prompts/0.mnli.pt [m, d].
+//
+// The files do not say how the mixture is made. All of that code's configs say it alike, at every width: temperature
+// 2087, and sources padded to one length, so that the padding is in the max-pool.
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <iomanip>
 #include <iterator>
+#include <numbers>
+#include <sstream>
 
 #include "atp/error.h"
 #include "atp/words.h"
@@ -20,6 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string prompt_stem = "prefix_embeddings";
+constexpr int temperature = 2087;
+constexpr const char* padding = "padding_in_pool";
 
 struct Layer {
   const char* file;
@@ -89,6 +98,8 @@ void read_attention(const std::string& folder, Adapter& adapter) {
                                        std::vector<std::int64_t>(static_cast<std::size_t>(layer.dimensions), -1)));
   }
   adapter.combiner_options.set("rank", adapter.tensors.at("attention.down.weight").size(0));
+  adapter.combiner_options.set("temperature", temperature);
+  adapter.options.set("compat", Value::List{padding});
 }
 
 void read_sources(const std::string& folder, Adapter& adapter) {
@@ -115,7 +126,73 @@ std::string file_part(std::string name) {
   return name;
 }
 
-void write_mixture(const Adapter& adapter, const std::string& path) {
+void require_tensor(const Adapter& adapter, const std::string& name, int dimensions) {
+  const auto found = adapter.tensors.find(name);
+  if (found == adapter.tensors.end()) refuse(adapter, "attempt", "there is no tensor '" + name + "'");
+  if (found->second.dim() != dimensions)
+    refuse(adapter, "attempt",
+           "tensor '" + name + "' has shape " + shape_text(found->second.sizes()) + "; expected " +
+               std::to_string(dimensions) + " dimensions");
+}
+
+// prefix_embeddings.pt, or the names for each of several tasks. Refuses tasks that are not known, or of one file.
+std::vector<std::string> prompt_names(const Adapter& adapter) {
+  const auto found = adapter.tensors.find("prompt");
+  const auto count = found == adapter.tensors.end() ? 0 : static_cast<std::size_t>(found->second.size(0));
+  if (count < 2) return std::vector<std::string>(count, prompt_stem + ".pt");
+  if (adapter.tasks.size() != count)
+    refuse(adapter, "attempt", "there are " + std::to_string(count) + " prompts, and it does not say of which tasks");
+  std::vector<std::string> names;
+  for (const auto& task : adapter.tasks) {
+    names.push_back(prompt_stem + "_" + file_part(task) + ".pt");
+    const auto first = std::find(names.begin(), names.end(), names.back()) - names.begin();
+    if (const auto& other = adapter.tasks[static_cast<std::size_t>(first)]; other != task)
+      refuse(adapter, "attempt",
+             "tasks '" + other + "' and '" + task + "' would both be in " + names.back() +
+                 "; write each by itself (--task)");
+  }
+  return names;
+}
+
+bool has_fault(const Value& options, const char* name) {
+  const Value* faults = options.find("compat");
+  return faults && std::any_of(faults->items().begin(), faults->items().end(),
+                               [&](const Value& one) { return one == Value(name); });
+}
+
+// What divides the scores, in words; "" where ATTEMPT's program divides by the same. It has the default of T5-base,
+// d·e, without the digits behind the point.
+std::string other_temperature(const Adapter& adapter) {
+  if (has_fault(adapter.combiner_options, "temperature")) return "";
+  const Value* said = adapter.combiner_options.find("temperature");
+  if (said && said->is_text()) return "what temperature: " + said->text() + " gives";
+  const bool is_default = !said || said->is_null();
+  const auto width = static_cast<double>(adapter.tensors.at("attention.down.weight").size(1));
+  const double divisor = is_default ? width * std::numbers::e : said->number();
+  if ((is_default ? std::floor(divisor) : divisor) == temperature) return "";
+  std::ostringstream words;
+  words << (is_default ? "d·e = " : "") << std::fixed << std::setprecision(std::floor(divisor) == divisor ? 0 : 1)
+        << divisor;
+  return words.str();
+}
+
+// Refuses what ATTEMPT's program would compute otherwise.
+void require_released(const Adapter& adapter) {
+  std::vector<std::string> departures;
+  if (const auto other = other_temperature(adapter); !other.empty())
+    departures.push_back("the scores are divided by " + other +
+                         " (that program's: temperature: " + std::to_string(temperature) + ")");
+  if (!has_fault(adapter.options, padding))
+    departures.push_back(std::string("no padding is in the max-pool (that program's: compat: [") + padding + "])");
+  if (const Value* centred = adapter.combiner_options.find("centred_pools"); centred && *centred == Value(true))
+    departures.push_back("the pools are centred (that program's: centred_pools: false)");
+  if (!departures.empty())
+    refuse(adapter, "attempt",
+           "the files do not say how the mixture is made, and ATTEMPT's program has one way; here " +
+               joined(departures, "; "));
+}
+
+void write_mixture(const Adapter& adapter, const std::vector<std::string>& names, const std::string& path) {
   const auto tensor = [&](const char* name) { return adapter.tensors.at(name); };
   for (const auto& layer : layers) write_tensor(path + "/" + layer.file, tensor(layer.name));
   const at::Tensor sources = tensor("source_prompts");
@@ -125,13 +202,8 @@ void write_mixture(const Adapter& adapter, const std::string& path) {
     const std::string name = number < adapter.sources.size() ? adapter.sources[number] : "source";
     write_tensor(path + "/source_prompts/" + std::to_string(i) + "." + file_part(name) + ".pt", sources[i]);
   }
-  if (!adapter.tensors.count("prompt")) return;
-  const at::Tensor prompts = tensor("prompt");
-  for (std::int64_t i = 0; i < prompts.size(0); ++i)
-    write_tensor(path + "/" + prompt_stem +
-                     (prompts.size(0) == 1 ? "" : "_" + file_part(adapter.tasks.at(static_cast<std::size_t>(i)))) +
-                     ".pt",
-                 prompts[i]);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    write_tensor(path + "/" + names[i], tensor("prompt")[static_cast<std::int64_t>(i)]);
 }
 
 }  // namespace
@@ -184,21 +256,18 @@ void write_attempt(const Adapter& adapter, const std::string& path) {
     fs::create_directories(path);
     return write_tensor(path + "/" + prompt_stem + ".pt", prompt);
   }
-  for (const char* option : {"temperature", "centred_pools", "compat"})
-    if (const Value* value = adapter.combiner_options.find(option);
-        value && !value->is_null() && !(value->is_boolean() && !value->boolean()))
-      refuse(adapter, "attempt",
-             std::string("its files do not say the option '") + option + "' (" + to_json(*value) + ")");
-  for (const auto& layer : layers)
-    if (!adapter.tensors.count(layer.name))
-      refuse(adapter, "attempt", std::string("there is no tensor '") + layer.name + "'");
+  for (const auto& layer : layers) require_tensor(adapter, layer.name, layer.dimensions);
+  require_tensor(adapter, "source_prompts", 3);
+  if (adapter.tensors.count("prompt")) require_tensor(adapter, "prompt", 3);
+  require_released(adapter);
   for (const auto& [name, tensor] : adapter.tensors)
     if (name != "prompt" && name != "source_prompts" &&
         std::none_of(std::begin(layers), std::end(layers),
                      [&, &known = name](const Layer& layer) { return known == layer.name; }))
       refuse(adapter, "attempt", "its files have no place for '" + name + "'");
+  const auto names = prompt_names(adapter);
   fs::create_directories(path);
-  write_mixture(adapter, path);
+  write_mixture(adapter, names, path);
 }
 
 }  // namespace atp::exchange

@@ -1,18 +1,30 @@
 #include "pipeline/adapter_step.h"
 
+#include <algorithm>
 #include <boost/filesystem.hpp>
 
 namespace atp {
 
 namespace {
 
-Value named(const std::string& name, const Value& options, const Options& known) {
-  Value choice = Value::map(), said = Value::map();
+// Faults of the released code, which a recipe says once, at its top.
+void take_faults(Value& options, Value& faults) {
+  const Value* own = options.find("compat");
+  if (!own) return;
+  for (const auto& fault : own->items())
+    if (std::find(faults.items().begin(), faults.items().end(), fault) == faults.items().end()) faults.push_back(fault);
+  options.erase("compat");
+}
+
+// A plugin as a recipe names it. What the pipeline resolves for a method stands beside it there.
+Value named(const std::string& name, Value options, const Options& known, Value& faults) {
+  take_faults(options, faults);
+  options.erase("combiner");
+  for (const auto& option : known.all())
+    if (option.names_results()) options.erase(option.key);
+  Value choice = Value::map();
   choice.set("name", name);
-  // What its tensors say too need not be an option of it; all else must be one.
-  for (const auto& [key, value] : options.members())
-    if (known.find(key) || key != "targets") said.set(key, value);
-  choice.set("options", said);
+  choice.set("options", std::move(options));
   return choice;
 }
 
@@ -22,23 +34,16 @@ const Options& options_of(Catalogue& catalogue, const std::string& kind, const s
   return entry->options;
 }
 
-// Keys of a result that the pipeline's inputs gave stand for themselves.
-Value without_inputs(Value options) {
-  for (const char* key : {"combiner", "source_prompts", "start_from", "attention_from"}) options.erase(key);
-  return options;
-}
-
 }  // namespace
 
 Step adapter_step(const AdapterSummary& summary, const Value& tasks, const Value& backbone,
                   std::optional<std::int64_t> source_length, Catalogue& catalogue) {
-  Value train = Value::map();
+  Value train = Value::map(), faults = Value::list();
   train.set("tasks", tasks);
-  train.set("method",
-            named(summary.method, without_inputs(summary.options), options_of(catalogue, "method", summary.method)));
+  train.set("method", named(summary.method, summary.options, options_of(catalogue, "method", summary.method), faults));
   if (!summary.combiner.empty())
-    train.set("combiner",
-              named(summary.combiner, summary.combiner_options, options_of(catalogue, "combiner", summary.combiner)));
+    train.set("combiner", named(summary.combiner, summary.combiner_options,
+                                options_of(catalogue, "combiner", summary.combiner), faults));
   if (!summary.source_files.empty()) {
     Value& sources = train.set("source_prompts", Value::list());
     for (const auto& path : summary.source_files) {
@@ -50,7 +55,8 @@ Step adapter_step(const AdapterSummary& summary, const Value& tasks, const Value
   Value verb = Value::map(), steps = Value::map(), recipe = Value::map();
   verb.set("train", train);
   steps.set("adapter", verb);
-  recipe.set("backbone", backbone);
+  if (Value* options = recipe.set("backbone", backbone).find("options")) take_faults(*options, faults);
+  if (!faults.items().empty()) recipe.set("compat", faults);
   if (source_length) recipe.set("data", Value::map()).set("source_length", *source_length);
   recipe.set("steps", steps);
   return resolve_recipe(recipe, {}, catalogue).at(0).steps.at(0);

@@ -56,6 +56,13 @@ atp::Value config_in(const std::string& folder) {
   return atp::parse_json(contents(folder + "/adapter_config.json"), "adapter_config.json");
 }
 
+atp::Value words(const std::vector<std::string>& all) {
+  auto list = atp::Value::list();
+  for (const auto& word : all) list.push_back(word);
+  return list;
+}
+
+// attempt's: as ATTEMPT's own program runs it.
 atp::ModelJob model_job(const std::string& method, const std::vector<std::string>& tasks,
                         const std::string& combiner = "attempt") {
   atp::ModelJob job;
@@ -65,8 +72,9 @@ atp::ModelJob model_job(const std::string& method, const std::vector<std::string
   auto given = options({{"prompt_length", 3}});
   if (method == "attempt") {
     given.set("source_prompts", "sources");
-    job.combiner = {combiner,
-                    checked("combiner", combiner, combiner == "attempt" ? options({{"rank", 4}}) : atp::Value())};
+    given.set("compat", words({"padding_in_pool"}));
+    const auto own = combiner == "attempt" ? options({{"rank", 4}, {"temperature", 2087}}) : atp::Value();
+    job.combiner = {combiner, checked("combiner", combiner, own)};
   }
   job.method.options = checked("method", method, given);
   job.tasks = tasks;
@@ -151,6 +159,8 @@ TEST_CASE("an attention over source prompts goes to ATTEMPT's files and back; on
   const auto summary = described(files / "attempt");
   CHECK(summary.method == "attempt");
   CHECK(summary.combiner_options.at("rank").integer() == 4);
+  CHECK(summary.combiner_options.at("temperature").number() == 2087);
+  CHECK(summary.options.at("compat") == words({"padding_in_pool"}));
   CHECK(summary.tasks == std::vector<std::string>{"a", "b"});
   engine().adopt_adapter({files / "attempt", "", ""}, model, adopted.path());
   CHECK(contents(tensors_of(adopted)) == contents(tensors_of(mixture)));
@@ -169,6 +179,72 @@ TEST_CASE("an attention over source prompts goes to ATTEMPT's files and back; on
   CHECK(contains(message_of([&] { described(files / "attempt"); }), "layer_norm_bias.pt is not among them"));
   std::filesystem::remove_all(files / "b/source_prompts");
   CHECK(contains(message_of([&] { described(files / "b"); }), "no source prompts that they mix"));
+}
+
+// A result put together by hand, of attempt with its own combiner: a prompt for each task, and two to mix.
+void write_mixture(const Folder& folder, std::int64_t width, const std::vector<std::string>& tasks,
+                   const atp::Value& method_options, const atp::Value& combiner_options) {
+  std::filesystem::create_directories(folder / "checkpoint");
+  std::ofstream(folder / "checkpoint/method.json") << atp::to_json(options({{"method", "attempt"},
+                                                                            {"method_options", method_options},
+                                                                            {"combiner", "attempt"},
+                                                                            {"combiner_options", combiner_options},
+                                                                            {"tasks", words(tasks)}}));
+  atp::write_tensors(tensors_of(folder),
+                     {{"prompt", counted({static_cast<std::int64_t>(tasks.size()), 3, width})},
+                      {"source_prompts", counted({2, 3, width}, 1)},
+                      {"attention.down.weight", counted({4, width}, 2)},
+                      {"attention.up.weight", counted({width, 4}, 3)},
+                      {"attention.norm.weight", counted({width}, 4)},
+                      {"attention.norm.bias", counted({width}, 5)}},
+                     {{"tasks", atp::to_json(words(tasks))}, {"of_tasks", R"(["prompt"])"}, {"prompt", "prompt"}});
+}
+
+TEST_CASE("ATTEMPT's files hold what its program runs them with: T = 2087 at every width, and padding in the pool") {
+  const Folder result, files;
+  const auto pool = options({{"compat", words({"padding_in_pool"})}});
+  const auto faults = [](const std::vector<std::string>& names) { return options({{"compat", words(names)}}); };
+  struct Case {
+    std::int64_t width;
+    atp::Value method, combiner;
+    std::string reason;  // "": it is written
+  };
+  const std::vector<Case> cases{
+      {6, pool, options({{"temperature", 2087}}), ""},
+      {6, pool, faults({"temperature"}), ""},
+      {6, pool, faults({"attention_norm", "temperature"}), ""},
+      {768, pool, options({{"temperature", 2087.0}}), ""},
+      {768, pool, atp::Value::map(), ""},  // d·e = 2087.64
+      {6, pool, atp::Value::map(), "the scores are divided by d·e = 16.3 (that program's: temperature: 2087)"},
+      {512, pool, atp::Value::map(), "divided by d·e = 1391.8"},
+      {6, pool, options({{"temperature", 2000}}), "divided by 2000 "},
+      {768, pool, options({{"temperature", "learned"}}), "divided by what temperature: learned gives"},
+      {768, pool, options({{"temperature", "pool_norm"}}), "divided by what temperature: pool_norm gives"},
+      {768, pool, options({{"centred_pools", true}}), "the pools are centred"},
+      {768, atp::Value::map(), atp::Value::map(),
+       "no padding is in the max-pool (that program's: compat: [padding_in_pool])"},
+      {6, atp::Value::map(), atp::Value::map(), "temperature: 2087); no padding"},
+      {6, faults({}), options({{"temperature", 2087}}), "compat: [padding_in_pool]"},
+  };
+  int number = 0;
+  for (const auto& one : cases) {
+    CAPTURE(one.width);
+    CAPTURE(atp::to_json(one.method));
+    CAPTURE(atp::to_json(one.combiner));
+    write_mixture(result, one.width, {"a"}, one.method, one.combiner);
+    const auto out = files / std::to_string(number++);
+    const auto message = message_of([&] { convert(result.path(), out, "attempt"); });
+    if (!one.reason.empty()) {
+      CHECK_MESSAGE(contains(message, one.reason), message);
+      CHECK_FALSE(std::filesystem::exists(out));
+      continue;
+    }
+    CHECK(message == "nothing was thrown");
+    CHECK(described(out).combiner_options.at("temperature") == atp::Value(2087));
+    CHECK(described(out).options.at("compat") == words({"padding_in_pool"}));
+    convert(out, out + "-again", "attempt");
+    CHECK(contents(out + "-again/attn_W_up.pt") == contents(out + "/attn_W_up.pt"));
+  }
 }
 
 TEST_CASE("a method that nobody here knows goes wherever one prompt goes, by what its result says of its tensors") {
