@@ -145,6 +145,9 @@ at::Tensor numbers_in(const TensorFile& file, const std::string& name, const std
   if (!fits(tensor.sizes(), shape))
     throw FormatError(Origin{file.path(), 0, 0}, "tensor '" + name + "' has shape " + shape_text(tensor.sizes()) +
                                                      "; expected " + wanted_text(shape));
+  if (tensor.numel() == 0)
+    throw FormatError(Origin{file.path(), 0, 0},
+                      "tensor '" + name + "' has shape " + shape_text(tensor.sizes()) + ", and holds no number");
   return tensor.to(tensor.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
 }
 

@@ -43,8 +43,8 @@ Adapter for_task(Adapter adapter, const std::string& task);
 
 // --- for readers of formats ---
 
-// A tensor of numbers, in float32 or float64; -1 in `shape` stands for any size. Throws FormatError naming the file,
-// the tensor, what was found and what was expected.
+// A tensor of numbers, in float32 or float64; -1 in `shape` stands for any size from 1. Throws FormatError naming the
+// file, the tensor, what was found and what was expected.
 at::Tensor numbers_in(const TensorFile& file, const std::string& name, const std::vector<std::int64_t>& shape);
 // Throws FormatError naming the first tensor of the file that is not among `known`, which the format does not have.
 void refuse_others(const TensorFile& file, const std::map<std::string, std::string>& known, const std::string& format);

@@ -17,10 +17,24 @@ const Format& written_format(const std::string& name) {
   return format;
 }
 
+// What is said to have a part for each task has as many as there are tasks.
+void require_parts(const Adapter& adapter, const std::string& path) {
+  for (const auto& name : adapter.of_tasks) {
+    const auto found = adapter.tensors.find(name);
+    if (found == adapter.tensors.end()) continue;
+    const auto& tensor = found->second;
+    const auto tasks = static_cast<std::int64_t>(adapter.tasks.size());
+    if (tensor.dim() == 0 || tensor.size(0) == 0 || (tasks > 0 && tensor.size(0) != tasks))
+      throw FormatError(path + ": '" + name + "' " + shape_text(tensor.sizes()) +
+                        " is said to have a part for each task, and there are " + std::to_string(tasks) + " tasks");
+  }
+}
+
 }  // namespace
 
 Adapter read_adapter(const AdapterFile& file) {
   Adapter adapter = chosen_format(file).read(file.path);
+  require_parts(adapter, file.path);
   return file.task.empty() ? adapter : for_task(std::move(adapter), file.task);
 }
 

@@ -247,6 +247,23 @@ TEST_CASE("ATTEMPT's files hold what its program runs them with: T = 2087 at eve
   }
 }
 
+TEST_CASE("tasks that one file would be of are told before anything is written") {
+  const Folder result, files;
+  const auto pool = options({{"compat", words({"padding_in_pool"})}});
+  write_mixture(result, 6, {"a/b", "a_b"}, pool, options({{"temperature", 2087}}));
+  const auto message = message_of([&] { convert(result.path(), files / "out", "attempt"); });
+  CHECK_MESSAGE(contains(message, "tasks 'a/b' and 'a_b' would both be in prefix_embeddings_a_b.pt"), message);
+  CHECK_FALSE(std::filesystem::exists(files / "out"));
+  convert(result.path(), files / "one", "attempt", "a/b");
+  CHECK(std::filesystem::exists(files / "one/prefix_embeddings.pt"));
+
+  // A result whose tasks are another number than its prompts.
+  atp::write_tensors(tensors_of(result), {{"prompt", counted({3, 3, 6})}, {"source_prompts", counted({2, 3, 6})}},
+                     {{"tasks", R"(["a", "b"])"}, {"of_tasks", R"(["prompt"])"}, {"prompt", "prompt"}});
+  CHECK(contains(message_of([&] { described(result.path()); }),
+                 "'prompt' [3, 3, 6] is said to have a part for each task, and there are 2 tasks"));
+}
+
 TEST_CASE("a method that nobody here knows goes wherever one prompt goes, by what its result says of its tensors") {
   const Folder result, files;
   std::filesystem::create_directories(result / "checkpoint");
@@ -474,6 +491,11 @@ TEST_CASE("files that are damaged or of something else are refused, each with wh
   refused(R"({"peft_type": "LORA", "r": 2, "rank_pattern": {"q": 4}})", lora, "'rank_pattern'");
   refused(R"({"peft_type": "LORA", "r": 2})", {{site + ".lora_A.weight", counted({2, 6})}}, ".lora_B.weight' is not");
   refused(R"({"peft_type": "LORA", "r": 2})", {}, "no tensors");
+  refused(R"({"peft_type": "MULTITASK_PROMPT_TUNING", "num_virtual_tokens": 3, "num_transformer_submodules": 1})",
+          {{"prompt_embeddings", counted({3, 6})},
+           {"prefix_task_cols", counted({0, 3, 1})},
+           {"prefix_task_rows", counted({0, 1, 6})}},
+          "has shape [0, 1, 6], and holds no number");
   refused(R"({"peft_type": "IA3"})", {{site + ".ia3_l", counted({4, 1})}}, "is none that atp's ia3 has");
 
   const auto cut = peft_folder(files, "cut", prompt_config + "}", prompt);
