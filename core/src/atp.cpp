@@ -255,9 +255,11 @@ Command score_command() {
           score};
 }
 
-std::int64_t count_of(const po::variables_map& values, const std::string& option) {
+std::int64_t count_of(const po::variables_map& values, const std::string& option, std::int64_t least = 1) {
   const auto count = values[option].as<std::int64_t>();
-  if (count < 1) throw atp::RecipeError("--" + option + ": found " + std::to_string(count) + ", expected 1 or more");
+  if (count < least)
+    throw atp::RecipeError("--" + option + ": found " + std::to_string(count) + ", expected " + std::to_string(least) +
+                           " or more");
   return count;
 }
 
@@ -314,6 +316,7 @@ int convert(const po::variables_map& values) {
   request.from_format = text_at(values, "from");
   request.to_format = text_at(values, "to");
   request.task = text_at(values, "task");
+  if (values.count("part")) request.part = count_of(values, "part", 0);
   request.backbone = text_at(values, "backbone");
   request.checkpoint = text_at(values, "checkpoint");
   request.tokenizer = text_at(values, "tokenizer");
@@ -339,7 +342,9 @@ Command convert_command() {
         auto add = table.add_options();
         add("from", word("FORMAT"), "of IN: result, peft, attempt, npy or tfew; what it looks like where not given");
         add("to", word("FORMAT"), "of OUT: result, peft, attempt or npy; by its ending (.npy, .pt) where not given");
-        add("task", word("NAME"), "of several tasks this one alone; the task of a result that is made");
+        add("task", word("NAME"), "that OUT is of: where IN has a part for each of its tasks, this one's");
+        add("part", po::value<std::int64_t>()->value_name("N"),
+            "the task's part by its number from 0, where IN does not name its tasks");
         add("checkpoint", word("NAME"), "of a result that is made: its backbone's weights, as recipes say it");
         add("backbone", word("NAME"),
             "of a result that is made: the plugin, where files do not name it and there are several");

@@ -40,7 +40,7 @@ def one_task(folder, name):
     files = folder / f"{name}.peft"
     if name != "mpt":
         return files
-    peers.atp("convert", files, folder / "one.peft", "--to", "peft", "--task", TASK)
+    peers.atp("convert", files, folder / "one.peft", "--to", "peft", "--part", TASK)
     return folder / "one.peft"
 
 

@@ -125,8 +125,9 @@ struct TrainJob {
 // A trained method in files of some format (exchange/format.h has the list).
 struct AdapterFile {
   std::string path;
-  std::string format;  // "": the one that it looks like
-  std::string task;    // of several, this one alone; "": all
+  std::string format;                     // "": the one that it looks like
+  std::string task;                       // of several, this one alone; "": all
+  std::optional<std::int64_t> part = {};  // the same by its number, for files that do not name their tasks
 };
 
 struct EvaluateJob {

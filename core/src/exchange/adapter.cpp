@@ -38,7 +38,7 @@ std::int64_t task_count(const Adapter& adapter) {
 
 std::string known_tasks(const Adapter& adapter) {
   if (!adapter.tasks.empty()) return " (they are of: " + joined(adapter.tasks) + ")";
-  return "; the files do not name their tasks, and --task takes one by its number, from 0 to " +
+  return "; the files do not name their tasks: --part takes one by its number, from 0 to " +
          std::to_string(task_count(adapter) - 1);
 }
 
@@ -50,7 +50,8 @@ std::string refusal(const Adapter& adapter, const std::string& format, const std
 void require_one_task(const Adapter& adapter, const std::string& format) {
   if (task_count(adapter) == 1) return;
   throw RecipeError(refusal(adapter, format,
-                            "it has a prompt for each of its tasks; say which one with --task" + known_tasks(adapter)));
+                            "it has a prompt for each of its tasks; say which one" +
+                                (adapter.tasks.empty() ? std::string() : " with --task") + known_tasks(adapter)));
 }
 
 // The prompt of an adapter that is nothing else.
@@ -118,22 +119,28 @@ Adapter prompt_tuning_adapter(const at::Tensor& prompt) {
   return adapter;
 }
 
-Adapter for_task(Adapter adapter, const std::string& task) {
+Adapter for_part(Adapter adapter, std::int64_t number) {
   const auto count = task_count(adapter);
-  const auto found = std::find(adapter.tasks.begin(), adapter.tasks.end(), task);
-  auto place = found == adapter.tasks.end() ? 0 : found - adapter.tasks.begin();
-  bool is_known = found != adapter.tasks.end() || count == 1;
-  if (adapter.tasks.empty() && count > 1 && task.size() < 6 &&
-      task.find_first_not_of("0123456789") == std::string::npos)
-    is_known = (place = std::stol(task)) < count;
-  if (!is_known)
-    throw RecipeError("--task: the prompts are not of '" + task + "'" + did_you_mean(task, adapter.tasks) +
-                      known_tasks(adapter));
+  if (number < 0 || number >= count)
+    throw RecipeError("--part: there is no part " + std::to_string(number) + "; the last one is " +
+                      std::to_string(count - 1));
   for (const auto& name : adapter.of_tasks)
-    if (auto tensor = adapter.tensors.find(name); tensor != adapter.tensors.end() && place < count)
-      tensor->second = tensor->second.narrow(0, place, 1);
-  const bool is_number = adapter.tasks.empty() && count > 1;
-  adapter.tasks = is_number ? std::vector<std::string>{} : std::vector<std::string>{task};
+    if (auto tensor = adapter.tensors.find(name); tensor != adapter.tensors.end())
+      tensor->second = tensor->second.narrow(0, number, 1);
+  if (static_cast<std::size_t>(number) < adapter.tasks.size() && !adapter.of_tasks.empty())
+    adapter.tasks = {adapter.tasks[static_cast<std::size_t>(number)]};
+  return adapter;
+}
+
+Adapter for_task(Adapter adapter, const std::string& task) {
+  if (const auto count = task_count(adapter); count > 1) {
+    const auto found = std::find(adapter.tasks.begin(), adapter.tasks.end(), task);
+    if (found == adapter.tasks.end())
+      throw RecipeError("--task: which part is of '" + task + "' is not known" + did_you_mean(task, adapter.tasks) +
+                        known_tasks(adapter));
+    adapter = for_part(std::move(adapter), found - adapter.tasks.begin());
+  }
+  adapter.tasks = {task};
   return adapter;
 }
 

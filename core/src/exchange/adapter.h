@@ -37,9 +37,11 @@ struct Adapter {
 at::Tensor only_prompt(const Adapter& adapter, const std::string& format);
 // One prompt [m, d] before every input, as prompt_tuning has it.
 Adapter prompt_tuning_adapter(const at::Tensor& prompt);
-// The adapter for one of its tasks alone. Throws RecipeError with the nearest name where it has no such task; an
-// adapter that does not say its tasks, and holds one, is taken to be of this one.
+// The adapter for one of its tasks alone. What has no part for each task is taken to be of this one, whatever it was
+// trained on. Throws RecipeError with the nearest name where it has parts and none for this task.
 Adapter for_task(Adapter adapter, const std::string& task);
+// The same for the task of this number. Throws RecipeError where it has no such part.
+Adapter for_part(Adapter adapter, std::int64_t number);
 
 // --- for readers of formats ---
 

@@ -35,6 +35,7 @@ void require_parts(const Adapter& adapter, const std::string& path) {
 Adapter read_adapter(const AdapterFile& file) {
   Adapter adapter = chosen_format(file).read(file.path);
   require_parts(adapter, file.path);
+  if (file.part) adapter = for_part(std::move(adapter), *file.part);
   return file.task.empty() ? adapter : for_task(std::move(adapter), file.task);
 }
 

@@ -229,12 +229,14 @@ int run_conversion(const ConversionRequest& request, std::ostream& out) {
   if (!request.to.empty()) require_free(request.to);
   if (request.lossy_rows && request.to.empty())
     throw RecipeError("atp convert: --lossy needs an OUT, where the prompt is written");
+  if (request.lossy_rows && request.part)
+    throw RecipeError("atp convert: --part is for files that do not name their tasks, and a result does: say --task");
   Workshop workshop(request.lossy_rows ? request.engine : EngineSettings{.device = "cpu"}, request.libtorch, {},
                     request.tasks);
   Machinery machinery = workshop.machinery();
   if (request.lossy_rows) return write_mean(request, format, machinery, out) ? 0 : 130;
   Engine& engine = machinery.engine();
-  const AdapterFile from{request.from, request.from_format, request.task};
+  const AdapterFile from{request.from, request.from_format, request.task, request.part};
   const AdapterSummary summary = engine.describe_adapter(from);
   if (request.to.empty()) {
     print_summary(request, summary, out);

@@ -11,11 +11,12 @@ namespace atp {
 
 // What `atp convert` was asked for.
 struct ConversionRequest {
-  std::string from;         // files of some format, or a result: a step's folder, or a name of it
-  std::string to;           // "": say what `from` is
-  std::string from_format;  // "": the one that it looks like
-  std::string to_format;    // "": by the ending of `to`
-  std::string task;         // of several the one that is wanted; of a result that is made, its task
+  std::string from;                       // files of some format, or a result: a step's folder, or a name of it
+  std::string to;                         // "": say what `from` is
+  std::string from_format;                // "": the one that it looks like
+  std::string to_format;                  // "": by the ending of `to`
+  std::string task;                       // that `to` is of: of several in `from` this one's part; "": all
+  std::optional<std::int64_t> part = {};  // the part's number, where `from` does not name its tasks
   // Of a result that is made: as `backbone: {checkpoint: …}` has them in a recipe.
   std::string backbone;  // "": the one that the files name, or the only one there is
   std::string checkpoint;

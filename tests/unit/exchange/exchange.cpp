@@ -23,8 +23,9 @@ atp::Engine& engine() {
 atp::AdapterSummary described(const std::string& path, const std::string& format = "", const std::string& task = "") {
   return engine().describe_adapter({path, format, task});
 }
-void convert(const std::string& from, const std::string& to, const std::string& format, const std::string& task = "") {
-  engine().convert_adapter({from, "", task}, {to, format, ""});
+void convert(const std::string& from, const std::string& to, const std::string& format, const std::string& task = "",
+             std::optional<std::int64_t> part = {}) {
+  engine().convert_adapter({from, "", task, part}, {to, format, ""});
 }
 
 at::Tensor counted(const std::vector<std::int64_t>& shape, double first = 0) {
@@ -424,8 +425,13 @@ TEST_CASE("PEFT's types are read and written") {
 
   // One task's prompt of MPT's is one prompt.
   CHECK(contains(message_of([&] { convert(files / "mpt", files / "mpt.npy", "npy"); }),
-                 "--task takes one by its number"));
-  convert(files / "mpt", files / "mpt.npy", "npy", "1");
+                 "--part takes one by its number, from 0 to 1"));
+  CHECK(contains(message_of([&] { convert(files / "mpt", files / "mpt.npy", "npy", "one"); }),
+                 "which part is of 'one' is not known; the files do not name their tasks: --part takes one"));
+  CHECK(contains(message_of([&] { convert(files / "mpt", files / "mpt.npy", "npy", "1"); }), "'1' is not known"));
+  CHECK(contains(message_of([&] { convert(files / "mpt", files / "mpt.npy", "npy", "", 2); }),
+                 "--part: there is no part 2; the last one is 1"));
+  convert(files / "mpt", files / "mpt.npy", "npy", "one", 1);
   check_equal(files / "mpt.npy", {{"tensor", prompt * at::matmul(columns[1], rows[1])}});
 
   // A file that does not say it has a decoder's prompt behind the encoder's: PEFT makes two for a T5.
