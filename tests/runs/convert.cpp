@@ -115,7 +115,7 @@ backbone: {name: t5, checkpoint: {random: tiny, seed: 0}}
 data: {source_length: 32}
 train: {batch_size: 8, learning_rate: 0.1, warmup_updates: 0, updates: 2}
 steps:
-  lora: {train: {task: toy, method: lora, rank: 2, alpha: 6.5}}
+  lora: {train: {task: toy, method: lora, rank: 2, alpha: 6.5, lora_dropout: 0.2}}
   ia3: {train: {task: toy, method: ia3}}
   prefix: {train: {task: toy, method: prefix_tuning, prefix_length: 3}}
   mpt: {train: {task: toy, method: mpt, prompt_length: 4}}
@@ -132,6 +132,7 @@ steps:
     CHECK(read(experiment / (step + ".result/checkpoint/tensors.safetensors")) ==
           read(experiment / ("out/adapters/" + step + "/checkpoint/tensors.safetensors")));
     CHECK(predicted(experiment, step + ".result") == predicted(experiment, "out/adapters/" + step));
+    CHECK(method_of(experiment, step + ".result") == method_of(experiment, "out/adapters/" + step));
   }
 }
 

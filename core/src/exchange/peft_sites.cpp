@@ -54,6 +54,20 @@ void require_matrices(const Adapter& adapter) {
                  ", and an adapter of PEFT is of one");
 }
 
+// The base weights are the checkpoint's own. PEFT's other first values subtract what A and B start from, or put a
+// quantised approximation in their place; converted to a plain adapter (path_initial_model_for_weight_conversion), the
+// config says true.
+void require_untouched_base(const PeftFiles& files) {
+  const Value* initial = files.find("init_lora_weights");
+  if (!initial || initial->is_boolean()) return;
+  for (const char* plain : {"gaussian", "eva", "orthogonal", "mica"})
+    if (*initial == Value(plain)) return;
+  files.fail("'init_lora_weights' is " + to_json(*initial) +
+             ": such a training changes the weights that the adapter is added to, and the files do not hold those; "
+             "expected true, false, gaussian, eva, orthogonal or mica. PEFT writes it as a plain adapter: "
+             "save_pretrained(…, path_initial_model_for_weight_conversion=…)");
+}
+
 void require_plain(const PeftFiles& files) {
   files.require_default("modules_to_save", Value());
   files.require_default("fan_in_fan_out", false);
@@ -65,8 +79,11 @@ Adapter read_lora(const PeftFiles& files) {
   require_plain(files);
   files.require_default("bias", "none");
   for (const char* key : {"use_dora", "lora_bias", "use_qalora"}) files.require_default(key, false);
-  for (const char* key : {"rank_pattern", "alpha_pattern", "trainable_token_indices", "target_parameters"})
+  for (const char* key :
+       {"rank_pattern", "alpha_pattern", "trainable_token_indices", "target_parameters", "layer_replication",
+        "alora_invocation_tokens", "arrow_config", "use_bdlora", "kasa_config", "monteclora_config"})
     files.require_default(key, Value());
+  require_untouched_base(files);
   const auto rank = files.needed_count("r");
   double alpha = files.number("lora_alpha").value_or(8);
   const Value* stabilised = files.find("use_rslora");
@@ -90,6 +107,7 @@ Adapter read_lora(const PeftFiles& files) {
   if (adapter.tensors.empty()) fail(files, "no tensors; expected lora_A and lora_B of some linear maps");
   adapter.options.set("rank", rank);
   adapter.options.set("alpha", alpha);
+  if (const Value* dropout = files.find("lora_dropout")) adapter.options.set("lora_dropout", *dropout);
   adapter.options.set("targets", list_of(targets));
   return adapter;
 }
@@ -106,7 +124,8 @@ PeftContents lora_of(const Adapter& adapter) {
   contents.config.set("lora_alpha", std::floor(alpha->number()) == alpha->number()
                                         ? Value(static_cast<std::int64_t>(alpha->number()))
                                         : *alpha);
-  contents.config.set("lora_dropout", 0.0);
+  const Value* dropout = adapter.options.find("lora_dropout");
+  contents.config.set("lora_dropout", dropout ? *dropout : Value(0.0));
   contents.config.set("bias", "none");
   contents.config.set("fan_in_fan_out", false);
   contents.config.set("target_modules", list_of(sites));  // whole names: no others end so

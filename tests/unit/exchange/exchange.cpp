@@ -379,7 +379,7 @@ TEST_CASE("PEFT's types are read and written") {
   const auto columns = counted({2, 3, 1}), rows = counted({2, 1, 6}, 3), prompt = counted({3, 6}, 1);
   const std::vector<Case> cases{
       {"lora",
-       R"({"peft_type": "LORA", "r": 2, "lora_alpha": 6, "target_modules": ["q"], "bias": "none"})",
+       R"({"peft_type": "LORA", "r": 2, "lora_alpha": 6, "lora_dropout": 0.05, "target_modules": ["q"], "bias": "none"})",
        "lora",
        {{q + ".lora_A.weight", counted({2, 6})}, {q + ".lora_B.weight", counted({4, 2}, 5)}},
        {{q.substr(17) + ".lora_A", counted({2, 6})}, {q.substr(17) + ".lora_B", counted({4, 2}, 5)}}},
@@ -495,6 +495,13 @@ TEST_CASE("files that are damaged or of something else are refused, each with wh
   refused(R"({"peft_type": "LORA", "r": 3})", lora, "expected [3, any]");
   refused(R"({"peft_type": "LORA", "r": 2, "use_dora": true})", lora, "'use_dora' is true");
   refused(R"({"peft_type": "LORA", "r": 2, "rank_pattern": {"q": 4}})", lora, "'rank_pattern'");
+  for (const std::string changed : {"pissa", "pissa_niter_4", "olora", "OLoRA", "corda", "loftq", "lora_ga", "newest"})
+    refused(R"({"peft_type": "LORA", "r": 2, "init_lora_weights": ")" + changed + "\"}", lora,
+            "'init_lora_weights' is \"" + changed + "\"");
+  for (const char* variant :
+       {R"("alora_invocation_tokens": [3])", R"("layer_replication": [[0, 2]])", R"("kasa_config": {"a": 1})"})
+    refused(std::string(R"({"peft_type": "LORA", "r": 2, )") + variant + "}", lora,
+            "atp's methods have nothing like it");
   refused(R"({"peft_type": "LORA", "r": 2})", {{site + ".lora_A.weight", counted({2, 6})}}, ".lora_B.weight' is not");
   refused(R"({"peft_type": "LORA", "r": 2})", {}, "no tensors");
   refused(R"({"peft_type": "MULTITASK_PROMPT_TUNING", "num_virtual_tokens": 3, "num_transformer_submodules": 1})",
