@@ -94,19 +94,6 @@ std::int64_t PeftFiles::needed_count(const char* key) const {
   return *found;
 }
 
-std::vector<std::string> PeftFiles::texts(const char* key) const {
-  std::vector<std::string> all;
-  const Value* list = find(key);
-  if (!list) return all;
-  if (list->is_text()) return {list->text()};
-  if (!list->is_list()) fail(std::string("'") + key + "' is " + to_json(*list) + "; expected a list of names");
-  for (const auto& item : list->items()) {
-    if (!item.is_text()) fail(std::string("'") + key + "' is " + to_json(*list) + "; expected a list of names");
-    all.push_back(item.text());
-  }
-  return all;
-}
-
 void PeftFiles::require_default(const char* key, const Value& fallback) const {
   const Value* value = find(key);
   const bool is_empty =

@@ -23,7 +23,6 @@ class PeftFiles {
   std::optional<std::int64_t> count(const char* key) const;
   std::optional<double> number(const char* key) const;
   std::int64_t needed_count(const char* key) const;
-  std::vector<std::string> texts(const char* key) const;
   // Refuses settings that atp has nothing like: the key is there and says something else than the default.
   void require_default(const char* key, const Value& fallback) const;
   [[noreturn]] void fail(const std::string& message) const;
