@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes adapters as the codes of DePT and T-Few do, converts them to results, and compares the texts that atp predict
-gives, and T-Few's losses, with those of transformers and a few lines that say each paper's formula.
+gives, and the losses of an evaluate step, with those of transformers and a few lines that say each paper's formula.
 
 torch_writes.py SOURCE_FOLDER BUILD_FOLDER; peers.py says the rest.
 """
@@ -53,12 +53,21 @@ def write_tfew(path, model):
     torch.save(tensors, path)
 
 
-def compare(name, rows, theirs, ours, untouched):
+def compare_texts(name, rows, theirs, ours, untouched):
     rows.compare_texts(name, theirs, ours)
     changed = sum(map(str.__ne__, theirs, untouched))
     if min(len(set(theirs)), changed) < rows.count / 2:
         sys.exit(f"{name}: the texts are too much alike to tell a mistake: {len(set(theirs))}, {changed} of them changed")
     print(f"{name}: {rows.count} texts are equal, {len(set(theirs))} of them different")
+
+
+def compare_losses(name, rows, theirs, untouched, files, folder):
+    """Of FOLDER/NAME, the result that was made of `files`."""
+    rows.require_effect(name, theirs, untouched)
+    steps = peers.scoring_steps(name, files, folder / name, ROWS)
+    results = peers.run_recipe(folder, "scores", peers.SCORING + steps, folder / "t5")
+    worst = rows.compare_losses(name, theirs, [row["loss"] for row in peers.scored(results, name)])
+    print(f"{name}: {ROWS} losses are equal; the largest relative difference is {worst:.1e}")
 
 
 def check_dept(folder):
@@ -70,8 +79,9 @@ def check_dept(folder):
         sys.exit("LONGEST is to lie between the lengths of the texts")
     tensors = write_dept(folder / "files", model.config.d_model)
     peers.adopt(folder / "files", folder / "dept", checkpoint)
-    theirs = rows.texts(model, **dept_inputs(model, rows, tensors))
-    compare("dept", rows, theirs, peers.predicted(folder / "dept", ROWS), rows.texts(model))
+    inputs = dept_inputs(model, rows, tensors)
+    compare_texts("dept", rows, rows.texts(model, **inputs), peers.predicted(folder / "dept", ROWS), rows.texts(model))
+    compare_losses("dept", rows, rows.losses(model, **inputs), rows.losses(model), folder / "files", folder)
 
 
 def check_tfew(folder):
@@ -81,13 +91,8 @@ def check_tfew(folder):
     untouched, untouched_texts = rows.losses(model), rows.texts(model)
     write_tfew(files, model)
     peers.adopt(files, folder / "tfew", checkpoint)
-    compare("tfew", rows, rows.texts(model), peers.predicted(folder / "tfew", ROWS), untouched_texts)
-    losses = rows.losses(model)
-    rows.require_effect("tfew", losses, untouched)
-    steps = peers.scoring_steps("tfew", files, folder / "tfew", ROWS)
-    results = peers.run_recipe(folder, "scores", peers.SCORING + steps, checkpoint)
-    worst = rows.compare_losses("tfew", losses, [row["loss"] for row in peers.scored(results, "tfew")])
-    print(f"tfew: {ROWS} losses are equal; the largest relative difference is {worst:.1e}")
+    compare_texts("tfew", rows, rows.texts(model), peers.predicted(folder / "tfew", ROWS), untouched_texts)
+    compare_losses("tfew", rows, rows.losses(model), untouched, files, folder)
 
 
 def main(folder):
