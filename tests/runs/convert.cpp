@@ -25,8 +25,8 @@ steps:
             combiner: {name: attempt, options: {temperature: 2087}}}
 )";
 
-Ended run_atp(const Experiment& experiment, const Words& words) {
-  return run(program("atp"), words, {.folder = experiment.path});
+Ended run_atp(const Experiment& experiment, const Words& words, bool obeys_modes = false) {
+  return run(program("atp"), words, {.folder = experiment.path, .obeys_modes = obeys_modes});
 }
 
 void succeeds(const Experiment& experiment, const Words& words) {
@@ -229,7 +229,7 @@ TEST_CASE("a conversion that is not complete says what is missing, and leaves no
   const auto refused = [&](const Words& words, const std::string& expected) {
     Words all{"convert"};
     all.insert(all.end(), words.begin(), words.end());
-    const Ended ended = run_atp(experiment, all);
+    const Ended ended = run_atp(experiment, all, true);
     CHECK(ended.status == 2);
     CHECK_MESSAGE(contains(ended.error, expected), ended.error);
   };
@@ -248,4 +248,35 @@ TEST_CASE("a conversion that is not complete says what is missing, and leaves no
   refused({"prompt.npy", "mine", "--checkpoint", "{random: tiny}", "--task", "toy", "--backbone", "t6"},
           "did you mean 't5'?");
   CHECK_FALSE(std::filesystem::exists(experiment / "mine"));
+
+  for (const std::string name : {"empty.pt", "empty.npy", "empty.safetensors"}) {
+    experiment.write(name, "");
+    refused({name, "--from", name == "empty.npy" ? "npy" : "attempt"}, name + ": the file is empty");
+  }
+  experiment.write("nothing/note.txt", "");
+  refused({"nothing", "--from", "attempt"}, "no prompts here; expected prefix_embeddings.pt");
+  std::filesystem::create_directory(experiment / "locked");
+  std::filesystem::permissions(experiment / "locked", std::filesystem::perms(0555));
+  for (const Words& kind :
+       {Words{"locked/p.npy"}, Words{"locked/p", "--to", "peft"}, Words{"locked/p", "--to", "attempt"},
+        Words{"locked/p", "--task", "toy", "--checkpoint", "{random: tiny}"}}) {
+    Words words{"prompt.npy"};
+    words.insert(words.end(), kind.begin(), kind.end());
+    refused(words, kind.front() + ": cannot be written: the folder " + experiment / "locked: Permission denied");
+  }
+
+  // What the files say of a plugin that is here is something that it has.
+  const auto method = read(experiment / "out/recipe/source/checkpoint/method.json");
+  const auto said = [&](const std::string& old, const std::string& changed) {
+    auto text = method;
+    text.replace(text.find(old), old.size(), changed);
+    experiment.write("out/recipe/source/checkpoint/method.json", text);
+  };
+  said("\"prompt_length\"", "\"promt_length\"");
+  for (const Words& words : {Words{"out/recipe/source"}, Words{"out/recipe/source", "other.npy"}})
+    refused(words,
+            "out/recipe/source: method 'prompt_tuning' has no option 'promt_length'; did you mean 'prompt_length'?");
+  CHECK_FALSE(std::filesystem::exists(experiment / "other.npy"));
+  said("\"prompt_tuning\"", "\"new_one\"");  // that nobody here knows
+  succeeds(experiment, {"convert", "out/recipe/source", "other.npy"});
 }

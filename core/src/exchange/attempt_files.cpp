@@ -229,6 +229,10 @@ Adapter read_attempt(const std::string& path) {
   if (!adapter.tasks.empty() && adapter.tasks.size() != prompts.size())
     throw FormatError(Origin{path, 0, 0}, "prefix_embeddings.pt and prefix_embeddings_" + adapter.tasks.front() +
                                               ".pt; expected the one, or one for each task");
+  if (!mixes && prompts.empty())
+    throw FormatError(Origin{path, 0, 0},
+                      "no prompts here; expected prefix_embeddings.pt, or prefix_embeddings_TASK.pt "
+                      "and attn_W_down.pt");
   if (!mixes && prompts.size() != 1)
     throw FormatError(Origin{path, 0, 0}, "prompts of several tasks (" + joined(adapter.tasks) +
                                               ") and no attention layers; convert one of the files");

@@ -1,8 +1,12 @@
 #include "pipeline/conversion_run.h"
 
+#include <unistd.h>
+
 #include <boost/filesystem.hpp>
+#include <cerrno>
 #include <iomanip>
 #include <ostream>
+#include <system_error>
 
 #include "atp/log.h"
 #include "atp/words.h"
@@ -80,13 +84,28 @@ std::string target_format(const ConversionRequest& request) {
                     " to have? Say --to peft, attempt, npy or result (docs/exchange.md has them all)");
 }
 
-// A folder is made, and never mixed with what lies in another; a file is replaced.
-void require_free(const std::string& path) {
+// A folder is made, and never mixed with what lies in another; a file is replaced. Said before anything is computed.
+void require_place(const std::string& path) {
   boost::system::error_code error;
-  if (fs::is_directory(path, error) && !fs::is_empty(path))
+  const bool is_there = fs::is_directory(path, error);
+  if (is_there && !fs::is_empty(path))
     throw RecipeError(path + ": this folder is there, and holds something; name another");
-  const fs::path parent = fs::absolute(path).parent_path();
-  if (!fs::is_directory(parent, error)) throw RecipeError(path + ": there is no folder " + parent.string());
+  const fs::path folder = is_there ? fs::absolute(path) : fs::absolute(path).parent_path();
+  if (!fs::is_directory(folder, error)) throw RecipeError(path + ": there is no folder " + folder.string());
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    throw RecipeError(path + ": cannot be written: the folder " + folder.string() + ": " +
+                      std::generic_category().message(errno));
+}
+
+// What the files say of a plugin that is here is something that it has.
+void require_known_options(const std::string& path, const std::string& kind, const std::string& name,
+                           const Value& options, Catalogue& catalogue) {
+  const auto* entry = name.empty() ? nullptr : catalogue.find(kind, name);
+  if (!entry) return;
+  for (const auto& [key, value] : options.members())
+    if (!entry->options.find(key))
+      throw RecipeError(path + ": " + kind + " '" + name + "' has no option '" + key + "'" +
+                        did_you_mean(key, entry->options.keys()));
 }
 
 // How a result's recipe names the checkpoint, for formats that keep such a name; "" where there is none.
@@ -226,7 +245,7 @@ bool write_mean(const ConversionRequest& request, const std::string& format, Mac
 
 int run_conversion(const ConversionRequest& request, std::ostream& out) {
   const std::string format = request.to.empty() ? "" : target_format(request);
-  if (!request.to.empty()) require_free(request.to);
+  if (!request.to.empty()) require_place(request.to);
   if (request.lossy_rows && request.to.empty())
     throw RecipeError("atp convert: --lossy needs an OUT, where the prompt is written");
   if (request.lossy_rows && request.part)
@@ -238,6 +257,8 @@ int run_conversion(const ConversionRequest& request, std::ostream& out) {
   Engine& engine = machinery.engine();
   const AdapterFile from{request.from, request.from_format, request.task, request.part};
   const AdapterSummary summary = engine.describe_adapter(from);
+  require_known_options(request.from, "method", summary.method, summary.options, machinery.catalogue);
+  require_known_options(request.from, "combiner", summary.combiner, summary.combiner_options, machinery.catalogue);
   if (request.to.empty()) {
     print_summary(request, summary, out);
     return 0;

@@ -56,6 +56,9 @@ class TensorFile::Map {
 
 TensorFile::TensorFile(const std::string& path) : path_(path), map_(std::make_shared<Map>(path)) {
   const std::string_view bytes = map_->view();
+  if (bytes.empty())
+    throw FormatError(Origin{path, 0, 0},
+                      "the file is empty; expected safetensors, or what torch.save or numpy writes");
   if (bytes.starts_with("version https://git-lfs"))
     throw FormatError(Origin{path, 0, 0},
                       "a Git LFS pointer, not the file that it stands for; 'git lfs pull' in the folder fetches that");
