@@ -5,34 +5,14 @@
 // Trained: W_down [r, d], W_up [d, r], LayerNorm's weight and bias [d], and T where it is learned.
 //
 // `single_prompt` (§5.3 c) is the same with one source prompt.
-#include <atp/attention.h>
 #include <atp/error.h>
 #include <atp/plugin.h>
 
+#include "../bottleneck_attention.h"
+
 namespace {
 
-class Attempt final : public atp::PromptCombiner {
- public:
-  static atp::Options options() {
-    return atp::BottleneckQuery::options()
-        .add(atp::PromptAttention::options())
-        .add(atp::faults({"attention_norm", "temperature"}));
-  }
-
-  Attempt(const atp::PromptShape& shape, const atp::Params& params) : query_(shape, params), attention_(shape, params) {
-    part(query_);
-    part(attention_);
-  }
-
-  atp::Mixture combine(const at::Tensor& sources, const at::Tensor& target, const atp::Embedded& input) const override {
-    const auto query = query_(attention_.pooled(input, sources.scalar_type()));  // H [B, d]
-    return atp::mixture(sources, target, attention_.over_prompts(sources, target, query));
-  }
-
- private:
-  atp::BottleneckQuery query_;
-  atp::PromptAttention attention_;
-};
+using Attempt = BottleneckAttention<&atp::PromptAttention::over_prompts>;
 
 std::shared_ptr<atp::PromptCombiner> single_prompt(const atp::PromptShape& shape, const atp::Params& params) {
   if (shape.sources != 1)

@@ -168,7 +168,7 @@ TEST_CASE("results of another shape than the model's are refused before their st
     const Ended ended = experiment.atp_run({"--dry-run"});
     CHECK(ended.status == 2);
     CHECK(contains(ended.error,
-                   "recipe.yaml:18:23: source prompt 'source' is 4 tokens long, and attempt's prompt_length is 6; "
+                   "recipe.yaml:18:23: source prompt 'source' is 4 tokens long, and this step's prompt_length is 6; "
                    "give both steps the same prompt_length"));
   }
   change(experiment, "method: attempt\n      combiner: attempt", "method: prompt_tuning");

@@ -48,22 +48,28 @@ class ATP_EXPORT Method : public Trainable {
   // The backbone's weights that make all that is attached superfluous, by name, only those that change: they take the
   // places of its own in a copy of it. Empty: what is attached is no linear function, and cannot be merged.
   virtual std::vector<NamedTensor> merged(const Backbone& backbone) const;
-  // The saved tensor that is a prompt by itself, [m, d] or [N, m, d] of N tasks: other steps may mix it or start from
-  // it.
-  // "": none is, as with a prompt that counts together with other tensors. `prompt` where a parameter is called so.
+  // The saved tensor that other steps may mix or start from as a prompt, [m, d], or [N, m, d] of N tasks; "" where none
+  // means anything without the other tensors. Where a method does not say otherwise, the parameter called `prompt`.
   virtual std::string prompt() const;
   // True where the backbone's own weights are trained: it then gets a copy that no other step sees.
   virtual bool changes_backbone() const { return false; }
 };
 
-// [P ; X]: prompts [B, m, d] before the embedded text, in the text's precision.
+// [P ; X]: prompts [B, m, d], or one [m, d] for all rows, before the embedded text, in the text's precision.
 ATP_EXPORT Embedded prepend(const at::Tensor& prompts, const Embedded& text);
 
 // What belongs to each row's task: values [N, ...] of N tasks, `tasks` [B] → [B, ...].
 ATP_EXPORT at::Tensor of_tasks(const at::Tensor& values, const at::Tensor& tasks);
+// Throws FormatError where an input's tensor is no prompt [length, width]. `whose`: "source prompt 'sources.mnli'".
+ATP_EXPORT void require_prompt(const std::string& whose, const at::Tensor& prompt, std::int64_t length,
+                               std::int64_t width);
+
 
 // The backbone's sites that fit. Throws RecipeError, at `where`, naming what was `wanted`, where there is none.
 ATP_EXPORT std::vector<Site> find_sites(const Backbone& backbone, const Origin& where, const std::string& wanted,
+// For a site of kind `norm`: the backbone's layer norm with `weight` [d], which outlives it, in the place of its own.
+ATP_EXPORT SiteFunction norm_with(const Parameter& weight);
+
                                         const std::function<bool(const Site&)>& fits);
 
 ATP_EXPORT Option combiner_option(const std::string& fallback);

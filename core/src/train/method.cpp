@@ -14,6 +14,7 @@
 
 #include "atp/combiner.h"
 #include "atp/error.h"
+#include "atp/tensor_file.h"
 
 namespace atp {
 
@@ -68,12 +69,32 @@ at::Tensor mean_over_tokens(const at::Tensor& values, const Lengths& lengths) {
 }
 
 Embedded prepend(const at::Tensor& prompts, const Embedded& text) {
+  if (prompts.dim() == 2) return prepend(prompts.expand({text.values.size(0), -1, -1}), text);
   const auto tokens = prompts.size(1);
   Lengths lengths{.host = text.lengths.host, .device = text.lengths.device.add(tokens)};
   for (auto& length : lengths.host) length += tokens;
   return {.values = at::concat({prompts.to(text.values.scalar_type()), text.values}, 1),
           .lengths = std::move(lengths),
           .weights = {}};
+}
+
+void require_prompt(const std::string& whose, const at::Tensor& prompt, std::int64_t length, std::int64_t width) {
+  if (prompt.dim() != 2)
+    throw FormatError(whose + " has shape " + shape_text(prompt.sizes()) +
+                      "; expected one prompt [m, d]: of a result of several tasks, name one (STEP.TASK)");
+  if (prompt.size(1) != width)
+    throw FormatError(whose + " has width " + std::to_string(prompt.size(1)) + ", and this step's backbone " +
+                      std::to_string(width) + "; give both steps the same backbone");
+  if (prompt.size(0) != length)
+    throw FormatError(whose + " is " + std::to_string(prompt.size(0)) +
+                      " tokens long, and this step's prompt_length is " + std::to_string(length) +
+                      "; give both steps the same prompt_length");
+}
+
+SiteFunction norm_with(const Parameter& weight) {
+  return {.after = [&weight](const at::Tensor& normalised, const at::Tensor&, const SiteContext&) {
+    return normalised * weight.value.to(normalised.scalar_type());
+  }};
 }
 
 at::Tensor of_tasks(const at::Tensor& values, const at::Tensor& tasks) {

@@ -59,7 +59,9 @@ class Adapter final : public atp::Method {
     for (const auto& site : atp::find_sites(*context.backbone, params.where(), "sublayers", takes_adapter))
       add_bottleneck(site);
     for (const auto& site : context.backbone->sites())
-      if (site.kind == atp::Site::Kind::norm) train_norm(site);
+      if (site.kind == atp::Site::Kind::norm)
+        sites_.attach(site.name, atp::norm_with(parameter(site.name + ".weight", {site.output_width}, "layer_norm",
+                                                          atp::initial::weight(), false)));
   }
 
   const atp::Sites* sites() const override { return &sites_; }
@@ -89,15 +91,6 @@ class Adapter final : public atp::Method {
                                                                           const atp::SiteContext& row) {
                     const auto hidden = at::gelu(linear_of_task(output, down, down_bias, row.tasks), "tanh");
                     return output + linear_of_task(hidden, up, up_bias, row.tasks);
-                  }});
-  }
-
-  void train_norm(const atp::Site& site) {
-    const auto& weight =
-        parameter(site.name + ".weight", {site.output_width}, "layer_norm", atp::initial::weight(), false);
-    sites_.attach(site.name,
-                  {.after = [&weight](const at::Tensor& normalised, const at::Tensor&, const atp::SiteContext&) {
-                    return normalised * weight.value.to(normalised.scalar_type());
                   }});
   }
 

@@ -40,7 +40,8 @@ class AdapterFusion final : public atp::Method {
                              "'reduction': found '" + std::to_string(params.integer("reduction")) +
                                  "', expected at most the backbone's width, " + std::to_string(width_));
     for (const auto& site : context.backbone->sites())
-      if (site.kind == atp::Site::Kind::norm) keep_norm(site);
+      if (site.kind == atp::Site::Kind::norm)
+        sites_.attach(site.name, atp::norm_with(buffer(site.name + ".weight", {width_}, mean_of_results)));
     for (const auto& site : atp::find_sites(*context.backbone, params.where(), "sublayers", [](const atp::Site& site) {
            return site.kind == atp::Site::Kind::sublayer && site.part != atp::Site::Part::cross_attention;
          }))
@@ -76,15 +77,6 @@ class AdapterFusion final : public atp::Method {
     auto one = parameter;
     one.shape.insert(one.shape.begin(), 0);
     return of_results(start, one).mean(0);
-  }
-
-  void keep_norm(const atp::Site& site) {
-    const auto& weight = buffer(site.name + ".weight", {width_}, mean_of_results);
-    sites_.attach(
-        site.name,
-        {.before = {}, .after = [&weight](const at::Tensor& normalised, const at::Tensor&, const atp::SiteContext&) {
-           return normalised * weight.value.to(normalised.scalar_type());
-         }});
   }
 
   void fuse(const atp::Site& site) {

@@ -17,24 +17,12 @@
 
 namespace {
 
-void check_shape(const std::string& name, const at::Tensor& prompt, std::int64_t length, std::int64_t width) {
-  const std::string whose = "source prompt '" + name + "' ";
-  if (prompt.dim() != 2) throw atp::FormatError(whose + "is not a matrix [m, d]");
-  if (prompt.size(1) != width)
-    throw atp::FormatError(whose + "has width " + std::to_string(prompt.size(1)) + ", and the backbone " +
-                           std::to_string(width) + "; mix prompts that were trained on this backbone");
-  if (prompt.size(0) != length)
-    throw atp::FormatError(whose + "is " + std::to_string(prompt.size(0)) +
-                           " tokens long, and attempt's prompt_length is " + std::to_string(length) +
-                           "; give both steps the same prompt_length");
-}
-
 at::Tensor stacked_sources(const atp::Start& start, const atp::Parameter& sources) {
   std::vector<at::Tensor> prompts;
   const auto found = start.prompts.find("source_prompts");
   if (found == start.prompts.end()) return at::empty(sources.shape, at::TensorOptions(at::kMeta));  // not known yet
   for (const auto& [name, prompt] : found->second) {
-    check_shape(name, prompt, sources.shape[1], sources.shape[2]);
+    atp::require_prompt("source prompt '" + name + "'", prompt, sources.shape[1], sources.shape[2]);
     prompts.push_back(prompt.to(start.precision));
   }
   return at::stack(prompts);
@@ -86,7 +74,7 @@ class Attempt final : public atp::Method {
   }
 
   atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
-    const atp::Embedded text{.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
+    const auto text = Method::embed(batch, backbone);
     const auto target = target_ ? atp::of_tasks(target_->value, batch.tasks) : at::Tensor();  // [B, m, d]
     const auto seen = pools_padding_ ? padded(text, backbone) : text;
     const auto mixture = batch.generator

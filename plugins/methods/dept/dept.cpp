@@ -33,10 +33,9 @@ class DePT final : public atp::Method {
   DePT(const atp::MethodContext& context, const atp::Params& params) : DePT(context, params.integer("rank"), params) {}
 
   atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
-    auto values = backbone.embed(batch.ids);  // [B, l, d]
-    values = values + update(values.size(1)).to(values.scalar_type());
-    const atp::Embedded text{.values = values, .lengths = batch.lengths, .weights = {}};
-    return atp::prepend(prompt_.value.expand({batch.size(), -1, -1}), text);
+    auto text = Method::embed(batch, backbone);  // [B, l, d]
+    text.values = text.values + update(text.values.size(1)).to(text.values.scalar_type());
+    return atp::prepend(prompt_, text);
   }
 
   std::string prompt() const override { return {}; }  // none without the update that it was trained with

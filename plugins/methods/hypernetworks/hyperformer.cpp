@@ -52,7 +52,9 @@ class HyperFormer final : public HypernetworkMethod {
     else
       separate(places);
     for (const auto& site : context.backbone->sites())
-      if (site.kind == atp::Site::Kind::norm) attach(site, norm(site));
+      if (site.kind == atp::Site::Kind::norm)
+        attach(site,
+               atp::norm_with(parameter(site.name + ".weight", {width_}, "layer_norm", atp::initial::weight(), false)));
   }
 
  private:
@@ -126,14 +128,6 @@ class HyperFormer final : public HypernetworkMethod {
       const auto hidden = at::gelu(linear_by_row(output, down, of_rows(made.down_bias)), "tanh");
       const auto normed = at::layer_norm(linear_by_row(hidden, up, of_rows(made.up_bias)), {width_}, {}, {}, 1e-5);
       return normed * of_rows(made.scale).unsqueeze(1) + of_rows(made.shift).unsqueeze(1) + output;
-    };
-  }
-
-  // The backbone's own layer norm, trained: x̂ ⊙ w, w at first the checkpoint's.
-  After norm(const atp::Site& site) {
-    const auto& weight = parameter(site.name + ".weight", {width_}, "layer_norm", atp::initial::weight(), false);
-    return [&weight](const at::Tensor& normalised, const at::Tensor&, const atp::SiteContext&) {
-      return normalised * weight.value.to(normalised.scalar_type());
     };
   }
 

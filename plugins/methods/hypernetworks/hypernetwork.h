@@ -34,8 +34,9 @@ class HypernetworkMethod : public atp::Method {
   using After = decltype(atp::SiteFunction::after);
 
   void attach(const atp::Site& site, After after) {
-    sites_.attach(site.name, {.before = {}, .after = std::move(after)});
+    attach(site, atp::SiteFunction{.before = {}, .after = std::move(after)});
   }
+  void attach(const atp::Site& site, atp::SiteFunction function) { sites_.attach(site.name, std::move(function)); }
 
   Linear linear(const std::string& name, const std::string& group, std::int64_t in, std::int64_t out,
                 atp::Parameter::Initial weight, atp::Parameter::Initial bias = atp::initial::zeros()) {

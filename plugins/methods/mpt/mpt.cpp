@@ -18,7 +18,6 @@
 #include <atp/error.h>
 #include <atp/method.h>
 #include <atp/plugin.h>
-#include <atp/tensor_file.h>
 #include <atp/words.h>
 
 #include <algorithm>
@@ -76,7 +75,7 @@ class MPT final : public atp::Method {
 
   atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
     const auto own = at::matmul(columns_->value, rows_->value);  // [N, m, d]
-    return prepended(prompt_->value * atp::of_tasks(own, batch.tasks), batch, backbone);
+    return atp::prepend(prompt_->value * atp::of_tasks(own, batch.tasks), Method::embed(batch, backbone));
   }
 
   at::Tensor extra_loss(const atp::Batch& batch, const atp::Encoded& encoded, const atp::Backbone& backbone,
@@ -101,18 +100,12 @@ class MPT final : public atp::Method {
                              "a prompt");
     auto prompt = shared->second;
     if (prompt.dim() == 3 && prompt.size(0) == 1) prompt = prompt[0];
-    if (prompt.sizes() != at::IntArrayRef(prompt_->shape))
-      throw atp::FormatError("'start_from': '" + from.name + "' has a prompt of shape " +
-                             atp::shape_text(prompt.sizes()) + "; expected one of " + atp::shape_text(prompt_->shape) +
-                             ": give both steps the same backbone and prompt_length, and name one of several tasks");
+    atp::require_prompt("'start_from': the prompt of '" + from.name + "'", prompt, prompt_->shape[0],
+                        prompt_->shape[1]);
     given.insert_or_assign("prompt", prompt);
     for (const auto* matrix : {columns_, rows_})
       if (const auto found = from.tensors.find(matrix->name); found != from.tensors.end())
         given.insert_or_assign(matrix->name, found->second.dim() == 3 ? found->second.mean(0) : found->second);
-  }
-
-  static atp::Embedded prepended(const at::Tensor& prompts, const atp::Batch& batch, const atp::Backbone& backbone) {
-    return atp::prepend(prompts, {.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}});
   }
 
   static at::Tensor log_probabilities(const at::Tensor& logits) {
@@ -122,7 +115,8 @@ class MPT final : public atp::Method {
   // The teachers' log-probabilities and encoder output, without dropout.
   std::pair<at::Tensor, at::Tensor> teach(const atp::Batch& batch, const atp::Backbone& backbone) const {
     const at::NoGradGuard no_gradient;
-    const auto encoded = backbone.encode(prepended(teachers_.index_select(0, batch.tasks), batch, backbone), {});
+    const auto prompts = teachers_.index_select(0, batch.tasks);
+    const auto encoded = backbone.encode(atp::prepend(prompts, Method::embed(batch, backbone)), {});
     return {log_probabilities(backbone.logits(encoded, batch.labels, {})), encoded.states};
   }
 
@@ -137,11 +131,8 @@ class MPT final : public atp::Method {
       });
       if (found == given.end())
         throw atp::FormatError("no teacher for task '" + task + "'; there are: " + atp::joined(names) +
-                               "; a teacher's name ends with its task's");
-      if (found->second.sizes() != at::IntArrayRef(prompt_->shape))
-        throw atp::FormatError("teacher '" + found->first + "' is not a prompt of " +
-                               std::to_string(prompt_->shape[0]) + " tokens, " + std::to_string(prompt_->shape[1]) +
-                               " wide; give both steps the same backbone and prompt_length");
+                               "; a teacher's name ends with its task's (STEP.TASK), unless it is a file");
+      atp::require_prompt("teacher '" + found->first + "'", found->second, prompt_->shape[0], prompt_->shape[1]);
       prompts.push_back(found->second);
     }
     return at::stack(prompts);

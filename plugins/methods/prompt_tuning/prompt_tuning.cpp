@@ -18,8 +18,7 @@ class PromptTuning final : public atp::Method {
                           atp::initial::vocabulary())) {}
 
   atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
-    const atp::Embedded text{.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
-    return atp::prepend(prompt_.value.expand({batch.size(), -1, -1}), text);
+    return atp::prepend(prompt_, Method::embed(batch, backbone));
   }
 
  private:

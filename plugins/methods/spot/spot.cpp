@@ -15,13 +15,6 @@
 
 namespace {
 
-void check_shape(const atp::NamedTensor& prompt, const atp::Parameter& parameter) {
-  if (prompt.second.sizes() != at::IntArrayRef(parameter.shape))
-    throw atp::FormatError("prompt '" + prompt.first + "' is not one of " + std::to_string(parameter.shape[0]) +
-                           " tokens, " + std::to_string(parameter.shape[1]) +
-                           " wide; give all steps the same backbone and prompt_length");
-}
-
 // The start of a targeted transfer, from the `count` prompts that are most similar to the target's.
 at::Tensor most_similar(const atp::Start& start, const atp::Parameter& parameter, std::int64_t count) {
   const auto similar = start.prompts.find("similar_to"), sources = start.prompts.find("source_prompts");
@@ -30,13 +23,14 @@ at::Tensor most_similar(const atp::Start& start, const atp::Parameter& parameter
     return at::empty(parameter.shape, at::TensorOptions(at::kMeta));
   std::vector<at::Tensor> prompts;
   for (const auto& source : sources->second) {
-    check_shape(source, parameter);
+    atp::require_prompt("source prompt '" + source.first + "'", source.second, parameter.shape[0], parameter.shape[1]);
     prompts.push_back(source.second.to(start.precision));
   }
-  check_shape(similar->second.front(), parameter);
+  const auto& [name, own] = similar->second.front();
+  atp::require_prompt("similar_to's prompt '" + name + "'", own, parameter.shape[0], parameter.shape[1]);
   const auto all = at::stack(prompts);  // [t, m, d]
   if (all.is_meta()) return all[0];
-  const auto target = similar->second.front().second.to(all.options()).mean(0);
+  const auto target = own.to(all.options()).mean(0);
   const auto [similarities, places] = at::cosine_similarity(all.mean(1), target.unsqueeze(0), 1).topk(count);
   for (std::int64_t i = 0; i < count; ++i)
     atp::log::info("spot starts from '" +
@@ -73,8 +67,7 @@ class SPoT final : public atp::Method {
   }
 
   atp::Embedded embed(const atp::Batch& batch, const atp::Backbone& backbone) const override {
-    const atp::Embedded text{.values = backbone.embed(batch.ids), .lengths = batch.lengths, .weights = {}};
-    return atp::prepend(prompt_->value.expand({batch.size(), -1, -1}), text);
+    return atp::prepend(*prompt_, Method::embed(batch, backbone));
   }
 
  private:
