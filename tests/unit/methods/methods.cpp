@@ -6,7 +6,6 @@
 #include <cmath>
 #include <set>
 
-#include "tests/places.h"
 #include "tests/unit/train/experiment.h"
 #include "train/batches.h"
 
@@ -28,33 +27,6 @@ Choices fine_tuning() {
   return choices;
 }
 
-Choices with(Choices choices, const std::string& option, const atp::Value& value) {
-  const auto* combiner = all_plugins().find("combiner", choices.combiner);
-  (combiner->options.find(option) ? choices.combiner_options : choices.method_options).set(option, value);
-  return choices;
-}
-
-std::vector<Choices> all_combiners() {
-  std::vector<Choices> all{
-      attempt("attempt", "none"),
-      attempt("attempt", "zeros"),
-      with(attempt(), "temperature", "learned"),
-      with(attempt("token_level"), "temperature", "pool_norm"),
-      with(attempt("linear"), "centred_pools", true),
-      with(attempt(), "train_source_prompts", true),
-      with(with(attempt("attempt", "none"), "train_source_prompts", true), "temperature", "pool_norm"),
-      with(attempt("smop", "none"), "train_source_prompts", true)};
-  for (const auto& entry : all_plugins().entries())
-    if (entry.kind == "combiner" && entry.name != "single_prompt") all.push_back(attempt(entry.name));
-  return all;
-}
-
-std::vector<Choices> all_methods() {
-  auto all = all_combiners();
-  for (const auto& other : {Choices{}, fine_tuning()}) all.push_back(other);
-  return all;
-}
-
 atp::Batch small_batch() {
   const std::vector<atp::SplitData> splits = {made_split("one", 0, 6), made_split("two", 1, 4)};
   const std::vector<atp::ExampleNumber> examples = {{0, 0}, {1, 3}, {0, 2}, {1, 1}, {0, 5}};
@@ -68,82 +40,6 @@ at::Tensor losses_of(const atp::Model& model, const atp::Batch& batch) {
 }
 
 }  // namespace
-
-TEST_CASE("gradients of every trained tensor against finite differences") {
-  const auto batch = small_batch();
-  for (const auto& choices : all_methods()) {
-    CAPTURE(choices.method);
-    CAPTURE(choices.combiner);
-    const auto model = make_model(choices);
-    {
-      const at::NoGradGuard no_gradient;
-      const auto stream = at::make_generator<at::CPUGeneratorImpl>(1);
-      for (auto* parameter : model.method->parameters()) {
-        if (parameter->group == "attention" && parameter->decays)
-          parameter->value.mul_(40);       // else their gradients are tiny
-        if (parameter->group == "prompt")  // else zeros tie in the max-pool, where there is no derivative
-          parameter->value.add_(at::empty_like(parameter->value).normal_(0, 0.1, stream));
-      }
-    }
-    losses_of(model, batch).sum().backward();
-    const at::NoGradGuard no_gradient;
-    for (auto* parameter : model.method->parameters()) {
-      CAPTURE(parameter->name);
-      const auto gradient = parameter->value.grad();
-      REQUIRE(gradient.defined());
-      auto flat = parameter->value.detach().flatten();  // shares the parameter's memory
-      for (std::int64_t i = 0; i < flat.numel(); ++i) {
-        const auto before = flat[i].item<double>(), step = 1e-6;
-        flat[i].fill_(before + step);
-        const auto above = losses_of(model, batch).sum().item<double>();
-        flat[i].fill_(before - step);
-        const auto below = losses_of(model, batch).sum().item<double>();
-        flat[i].fill_(before);
-        CHECK(gradient.flatten()[i].item<double>() ==
-              doctest::Approx((above - below) / (2 * step)).epsilon(1e-6).scale(1e-2));
-      }
-    }
-  }
-}
-
-TEST_CASE("padding a batch further changes nothing") {
-  for (const auto& [precision, tolerance] : {std::pair(at::kDouble, 1e-9), {at::kFloat, 1e-5}}) {
-    for (auto choices : all_methods()) {
-      CAPTURE(choices.method);
-      choices.precision = precision;
-      const auto model = make_model(choices);
-      const auto batch = small_batch();
-      auto padded = batch;
-      padded.ids = at::zeros({batch.size(), batch.ids.size(1) + 9}, at::kLong);
-      padded.ids.narrow(1, 0, batch.ids.size(1)).copy_(batch.ids);
-      padded.labels = at::zeros({batch.size(), batch.labels.size(1) + 4}, at::kLong);
-      padded.labels.narrow(1, 0, batch.labels.size(1)).copy_(batch.labels);
-      CHECK(at::allclose(losses_of(model, batch), losses_of(model, padded), tolerance, 0));
-      const auto narrow = model.embed(batch), wide = model.embed(padded);
-      if (narrow.weights.defined()) CHECK(at::allclose(narrow.weights, wide.weights, tolerance, 0));
-    }
-  }
-}
-
-TEST_CASE("padding changes nothing through T5 either") {
-  for (const auto& [precision, tolerance] : {std::pair(at::kDouble, 1e-9), {at::kFloat, 1e-5}}) {
-    for (auto choices : all_methods()) {
-      CAPTURE(choices.method);
-      choices.precision = precision;
-      atp::Model model;
-      atp::BackboneRequest request{.checkpoint = {}, .precision = precision};
-      request.checkpoint.folder = tests::in_source_tree("/tests/goldens/training/checkpoint");
-      model.backbone = all_plugins().make<atp::Backbone>("t5", request, checked("backbone", "t5"));
-      model.method = make_method(model.backbone, choices);
-      model.method->initialise(first_values(*model.backbone, choices));
-      const auto batch = small_batch();
-      auto padded = batch;
-      padded.ids = at::concat({batch.ids, at::zeros({batch.size(), 11}, at::kLong)}, 1);
-      padded.labels = at::concat({batch.labels, at::zeros({batch.size(), 3}, at::kLong)}, 1);
-      CHECK(at::allclose(losses_of(model, batch), losses_of(model, padded), tolerance, 0));
-    }
-  }
-}
 
 TEST_CASE("each row gets its own task's prompt") {
   const auto model = make_model(attempt("no_attention"));
@@ -209,32 +105,10 @@ TEST_CASE("source prompts of another shape, and none") {
   const auto choices = attempt();
   const auto model = make_model(choices);
   const auto message = message_of([&] { model.method->initialise(first_values(*model.backbone, choices, 5)); });
-  CHECK(contains(message, "source prompt 'source 0' is 5 tokens long, and attempt's prompt_length is 3"));
+  CHECK(contains(message, "source prompt 'source 0' is 5 tokens long, and this step's prompt_length is 3"));
   auto none = choices;
   none.sources = 0;
   CHECK(contains(message_of([&] { make_model(none); }), "source_prompts names none"));
-}
-
-TEST_CASE("what is saved is loaded, and a missing or misshapen tensor is named") {
-  for (const auto& choices : all_methods()) {
-    CAPTURE(choices.method);
-    const auto model = make_model(choices);
-    const auto saved = model.method->save();
-    auto copy = saved;
-    for (auto& [name, tensor] : copy) tensor = tensor * 2;
-    const auto other = make_model(choices);
-    const auto start = first_values(*other.backbone, choices);
-    other.method->load(copy, start);
-    for (const auto& [name, tensor] : other.method->save()) CHECK(tensor.equal(copy.at(name)));
-    const auto batch = small_batch();
-    CHECK_FALSE(at::allclose(losses_of(model, batch), losses_of(other, batch)));
-
-    const auto name = copy.begin()->first;
-    copy[name] = at::zeros({1, 1}, at::kDouble);
-    CHECK(contains(message_of([&] { other.method->load(copy, start); }), "'" + name + "' has shape [1, 1]"));
-    copy.erase(name);
-    CHECK(contains(message_of([&] { other.method->load(copy, start); }), "no tensor '" + name + "'"));
-  }
 }
 
 TEST_CASE("fine_tuning trains the backbone's own weights, layer norms without decay, and not in bfloat16") {

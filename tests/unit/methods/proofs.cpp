@@ -1,46 +1,71 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/concat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 
-#include "tests/unit/methods/on_t5.h"
+#include "tests/unit/methods/proof_cases.h"
 #include "train/trainer.h"
 
-// What must hold for every method that reaches into the layers, or needs a backbone that has some.
+// What must hold for every method and combiner, on a small T5.
 
-namespace {
-
-const std::vector<OnT5>& methods_on_t5() {
-  static const std::vector<OnT5> all = {
-      {"dept", options({{"prompt_length", 3}, {"rank", 2}, {"max_length", 4}})},  // some texts are longer
-      {"hyperdecoder", options({{"bottleneck", 3}, {"hidden", 5}})},
-      {"hyperdecoder", options({{"bottleneck", 3}, {"hidden", 5}, {"encoder_mlp", true}, {"encoder_adapters", false}})},
-      {"hyperformer", options({{"reduction", 4}, {"task_width", 3}, {"hidden", 5}, {"projected_width", 4}})},
-      {"hyperformer_plus_plus", options({{"reduction", 4}, {"task_width", 3}, {"hidden", 5}, {"projected_width", 4}})},
-      {"mpt", options({{"prompt_length", 3}, {"rank", 2}})},
-      {"bitfit"},
-      {"adapter", options({{"reduction", 4}})},
-      {"adapter_drop", options({{"reduction", 4}, {"dropped_layers", 0}})},
-      {"lora", options({{"rank", 3}})},
-      {"lora", options({{"rank", 3}, {"lora_dropout", 0.3}})},
-      {"ia3"},
-      {"prefix_tuning", options({{"prefix_length", 3}})},
-      {"adapter_fusion", options({{"adapters", "adapters"}, {"reduction", 4}}), {"one"}, {{"adapters", 2}}},
-  };
-  return all;
+TEST_CASE("every method and combiner that the build has is among those that everything is proved of") {
+  std::set<std::pair<std::string, std::string>> proved;
+  for (const auto& what : proof_cases()) {
+    proved.emplace("method", what.method);
+    proved.emplace("combiner", what.combiner);
+  }
+  std::string missing;
+  for (const auto& entry : t5_methods().entries())
+    if (entry.kind != "backbone" && !proved.contains({entry.kind, entry.name}))
+      missing += entry.kind + " " + entry.name + " (" + entry.library + ") has no case in proof_cases.h\n";
+  CHECK(missing == "");
 }
 
-}  // namespace
-
-TEST_CASE("T5: gradients of every trained tensor against finite differences") {
-  const auto batch = mixed_batch();
-  for (const auto& what : methods_on_t5()) {
+// A plan has shapes and no values, whatever the sizes.
+TEST_CASE("a plan allocates nothing") {
+  const auto outline = [](const at::Tensor& tensor) { return at::empty(tensor.sizes(), at::TensorOptions(at::kMeta)); };
+  auto cases = proof_cases();
+  cases.push_back({"prefix_tuning", options({{"prefix_length", 1'000'000'000}, {"initial", "zeros"}})});
+  cases.push_back({"mpt", options({{"prompt_length", 3}, {"rank", 1'000'000'000}, {"initial", "ones"}})});
+  cases.push_back({"hyperdecoder", options({{"bottleneck", 1'000'000}, {"hidden", 1'000'000}})});
+  for (const auto& what : cases) {
     CAPTURE(what.method);
+    CAPTURE(what.combiner);
+    const auto backbone = t5(at::kFloat, at::kMeta);
+    const auto method = method_on(backbone, what);
+    auto start = start_on(*t5(), at::kFloat, what);
+    start.device = at::kMeta;
+    start.backbone = backbone.get();
+    start.training_inputs = {};
+    for (auto& [option, prompts] : start.prompts)
+      for (auto& prompt : prompts) prompt.second = outline(prompt.second);
+    for (auto& [option, results] : start.results)
+      for (auto& result : results)
+        for (auto& [name, tensor] : result.tensors) tensor = outline(tensor);
+    auto all = std::as_const(*method).parameters();
+    for (const auto* kept : method->buffers()) all.push_back(kept);
+    for (const auto* parameter : all) {
+      CAPTURE(parameter->name);
+      if (parameter->initial) CHECK(parameter->initial(start, *parameter).is_meta());
+    }
+    method->initialise(start);
+    for (const auto& [name, tensor] : method->save()) CHECK(tensor.is_meta());
+  }
+}
+
+TEST_CASE("gradients of every trained tensor against finite differences") {
+  const auto batch = mixed_batch();
+  for (const auto& what : proof_cases()) {
+    CAPTURE(what.method);
+    CAPTURE(what.combiner);
     const auto model = model_on_t5(what);
-    losses_on_t5(model, batch).sum().backward();
+    trained_losses_on_t5(model, batch).sum().backward();
     for (auto* parameter : model.method->parameters()) {
       CAPTURE(parameter->name);
       const auto gradient = parameter->value.grad();
@@ -51,7 +76,7 @@ TEST_CASE("T5: gradients of every trained tensor against finite differences") {
         const auto before = flat[i].item<double>(), found = gradient.flatten()[i].item<double>();
         const auto loss_at = [&](double value) {
           flat[i].fill_(value);
-          return losses_on_t5(model, batch).sum().item<double>();
+          return trained_losses_on_t5(model, batch).sum().item<double>();
         };
         const auto difference = [&](double step) {
           return (loss_at(before + step) - loss_at(before - step)) / (2 * step);
@@ -64,34 +89,41 @@ TEST_CASE("T5: gradients of every trained tensor against finite differences") {
         flat[i].fill_(before);
       }
     }
-    for (const auto& [name, weight] : model.backbone->weights()) CHECK_FALSE(weight.requires_grad());
+    for (const auto& [name, weight] : model.backbone->weights())
+      CHECK(weight.requires_grad() == model.method->changes_backbone());
   }
 }
 
-TEST_CASE("T5: padding and company change nothing") {
+TEST_CASE("padding and company change nothing") {
   for (const auto& [precision, tolerance] : {std::pair(at::kDouble, 1e-9), {at::kFloat, 1e-5}}) {
-    for (const auto& what : methods_on_t5()) {
+    for (const auto& what : proof_cases()) {
       CAPTURE(what.method);
+      CAPTURE(what.combiner);
       const at::NoGradGuard no_gradient;
       const auto model = model_on_t5(what, precision);
       const auto batch = mixed_batch();
-      const auto losses = losses_on_t5(model, batch);
+      const auto losses = trained_losses_on_t5(model, batch);
       auto padded = batch;
       padded.ids = at::concat({batch.ids, at::zeros({batch.size(), 11}, at::kLong)}, 1);
       padded.labels = at::concat({batch.labels, at::zeros({batch.size(), 3}, at::kLong)}, 1);
-      CHECK(at::allclose(losses, losses_on_t5(model, padded), tolerance, 0));
-      CHECK(at::allclose(losses[1], losses_on_t5(model, mixed_batch({{1, 3}}))[0], tolerance, 0));
-      CHECK(at::allclose(losses[2], losses_on_t5(model, mixed_batch({{1, 0}, {0, 2}}))[1], tolerance, 0));
+      CHECK(at::allclose(losses, trained_losses_on_t5(model, padded), tolerance, 0));
+      CHECK(at::allclose(losses[1], trained_losses_on_t5(model, mixed_batch({{1, 3}}))[0], tolerance, 0));
+      CHECK(at::allclose(losses[2], trained_losses_on_t5(model, mixed_batch({{1, 0}, {0, 2}}))[1], tolerance, 0));
+      const auto narrow = model.embed(batch), wide = model.embed(padded);
+      if (narrow.weights.defined()) CHECK(at::allclose(narrow.weights, wide.weights, tolerance, 0));
     }
   }
 }
 
-TEST_CASE("T5: the backbone keeps its bytes, all that is trained moves, and a saved training goes on bit for bit") {
+TEST_CASE(
+    "the backbone keeps its bytes where the method leaves it alone, all that is trained moves, and a saved training "
+    "goes on bit for bit") {
   const std::vector<atp::SplitData> splits = {made_split("one", 0, 9), made_split("two", 1, 7)};
   const atp::TrainSettings settings{
       .learning_rate = 1e-2, .weight_decay = 1e-2, .batch_size = 6, .accumulation = 2, .updates = 6};
-  for (const auto& what : methods_on_t5()) {
+  for (const auto& what : proof_cases()) {
     CAPTURE(what.method);
+    CAPTURE(what.combiner);
     auto straight = model_on_t5(what, at::kFloat), before = model_on_t5(what, at::kFloat),
          after = model_on_t5(what, at::kFloat);
     straight.dropout = before.dropout = after.dropout = 0.25;
@@ -112,6 +144,7 @@ TEST_CASE("T5: the backbone keeps its bytes, all that is trained moves, and a sa
       CHECK(parameter->value.equal(resumed.at(parameter->name)));
       CHECK_FALSE(parameter->value.equal(start.at(parameter->name)));
     }
+    if (straight.method->changes_backbone()) continue;
     for (std::size_t i = 0; i < untouched->weights().size(); ++i) {
       const auto& weight = straight.backbone->weights()[i].second;
       CAPTURE(straight.backbone->weights()[i].first);
@@ -121,24 +154,28 @@ TEST_CASE("T5: the backbone keeps its bytes, all that is trained moves, and a sa
   }
 }
 
-TEST_CASE("T5: what is saved is all there is to know, and generation sees it") {
-  for (const auto& what : methods_on_t5()) {
+TEST_CASE("what is saved is all there is to know, generation sees it, and what does not fit is named") {
+  for (const auto& what : proof_cases()) {
     CAPTURE(what.method);
+    CAPTURE(what.combiner);
     const at::NoGradGuard no_gradient;
     const auto model = model_on_t5(what);
     atp::Model other;
     other.backbone = t5();
     other.method = method_on(other.backbone, what);
-    other.method->load(model.method->save(), start_on(*other.backbone));
+    const auto start = start_on(*other.backbone, at::kDouble, what);
+    const auto saved = model.method->save();
+    other.method->load(saved, start);
     const auto batch = mixed_batch();
     CHECK(losses_on_t5(other, batch).equal(losses_on_t5(model, batch)));
-    const auto without = [&] {
-      return other.backbone
-          ->loss(other.backbone->encode({other.backbone->embed(batch.ids), batch.lengths, {}}, {}), batch.labels,
-                 batch.label_lengths, {})
-          .sums;
-    }();
-    CHECK_FALSE(at::allclose(losses_on_t5(model, batch), without));
+    CHECK_FALSE(at::allclose(losses_on_t5(model, batch), losses_on_t5({.backbone = t5(), .method = nullptr}, batch)));
+    for (const auto& [name, tensor] : other.method->save()) CHECK(tensor.equal(saved.at(name)));
+    auto wrong = saved;
+    const auto name = saved.begin()->first;
+    wrong[name] = at::zeros({1, 1, 1, 1}, at::kDouble);
+    CHECK(contains(message_of([&] { other.method->load(wrong, start); }), "'" + name + "' has shape [1, 1, 1, 1]"));
+    wrong.erase(name);
+    CHECK(contains(message_of([&] { other.method->load(wrong, start); }), "no tensor '" + name + "'"));
 
     // Greedy decoding, token by token, takes the tokens that the logits of the whole prefer.
     const auto pass = model.pass(batch);
