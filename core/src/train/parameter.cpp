@@ -59,6 +59,7 @@ namespace initial {
 namespace {
 Parameter::Initial constant(double number) {
   return [number](const Start& start, const Parameter& parameter) {
+    if (start.device.is_meta()) return at::empty(parameter.shape, at::TensorOptions(at::kMeta));
     return at::full(parameter.shape, number, at::TensorOptions().dtype(start.precision));
   };
 }

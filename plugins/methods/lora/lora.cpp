@@ -39,6 +39,15 @@ std::vector<atp::Site> targets_of(const atp::Backbone& backbone, const atp::Para
   });
 }
 
+// B A can have no higher rank than the map has.
+void check_rank(std::int64_t rank, const atp::Site& site, const atp::Params& params) {
+  if (rank <= std::min(site.input_width, site.output_width)) return;
+  throw atp::RecipeError(params.origin("rank"), "'rank': found '" + std::to_string(rank) + "', and '" + site.name +
+                                                    "' is a map from " + std::to_string(site.input_width) + " to " +
+                                                    std::to_string(site.output_width) + "; expected at most " +
+                                                    std::to_string(std::min(site.input_width, site.output_width)));
+}
+
 class Lora final : public atp::Method {
  public:
   static atp::Options options() {
@@ -55,6 +64,7 @@ class Lora final : public atp::Method {
         dropout_(params.number("lora_dropout")) {
     const auto rank = params.integer("rank");
     for (const auto& site : targets_of(*context.backbone, params)) {
+      check_rank(rank, site, params);
       const auto bound = 1 / std::sqrt(static_cast<double>(site.input_width));
       const auto& a = parameter(site.name + ".lora_A", {rank, site.input_width}, "lora", atp::initial::uniform(bound));
       const auto& b = parameter(site.name + ".lora_B", {site.output_width, rank}, "lora", atp::initial::zeros());
