@@ -39,7 +39,7 @@ void MetricsLog::add(UpdateRecord record) {
   Pending pending{.record = std::move(record), .copied = nullptr};
   auto& numbers = pending.record.numbers;
   if (!device_.is_cpu()) {
-    const auto here = at::empty({2}, numbers.options().device(at::kCPU).pinned_memory(true));
+    const auto here = at::empty(numbers.sizes(), numbers.options().device(at::kCPU).pinned_memory(true));
     here.copy_(numbers, /*non_blocking=*/true);
     numbers = here;
     pending.copied = std::make_unique<c10::Event>(device_.type());
@@ -66,8 +66,9 @@ void MetricsLog::write(const Pending& pending) {
   }
   last_loss_ = loss;
   std::string line = "{\"update\": " + std::to_string(record.update) + ", \"epoch\": " + json_number(record.epoch) +
-                     ", \"loss\": " + json_number(loss) + ", \"gradient_norm\": " + json_number(norm) +
-                     ", \"learning_rate\": " + json_number(record.rates.front().second);
+                     ", \"loss\": " + json_number(loss) + ", \"gradient_norm\": " + json_number(norm);
+  if (numbers.numel() > 2) line += ", \"extra_loss\": " + json_number(numbers.const_data_ptr<double>()[2]);
+  line += ", \"learning_rate\": " + json_number(record.rates.front().second);
   if (record.rates.size() > 1) line += ", \"learning_rates\": " + text_of(record.rates);
   file_.append(line + "}");
 }

@@ -92,6 +92,7 @@ std::int64_t Trainer::prepare() {
   micro_batches_.clear();
   tokens_ = 0;
   loss_.reset();
+  extra_.reset();
   const auto size = (examples_.size() + static_cast<std::size_t>(settings_.accumulation) - 1) /
                     static_cast<std::size_t>(settings_.accumulation);
   const std::span<const ExampleNumber> all(examples_);
@@ -131,25 +132,26 @@ at::Tensor Trainer::reduce(const Losses& losses) {
   return part;
 }
 
-at::Tensor Trainer::extra(std::int64_t micro, const Embedded& embedded, const Encoded& encoded,
-                          const Pass& pass) const {
+at::Tensor Trainer::extra(std::int64_t micro, const Embedded& embedded, const Encoded& encoded, const Pass& pass) {
   at::Tensor sum;
   for (const auto& losses :
        {embedded.penalty, model_.method->extra_loss(batch(micro), encoded, *model_.backbone, pass)})
     if (losses.defined()) sum = sum.defined() ? sum + losses.sum() : losses.sum();
-  return sum.defined() ? sum.div(static_cast<double>(examples_.size())) : sum;
+  if (!sum.defined()) return sum;
+  const auto part = sum.div(static_cast<double>(examples_.size()));
+  extra_ = extra_.defined() ? extra_.add(part.detach()) : part.detach();
+  return part;
 }
 
 UpdateRecord Trainer::update() {
   const auto norm = moving_.empty() ? at::zeros_like(loss_) : clip_gradients(moving_, settings_.clip);
+  std::vector<at::Tensor> numbers = {loss_, norm.to(loss_.scalar_type())};
+  if (extra_.defined()) numbers.push_back(extra_.to(loss_.scalar_type()));
   const auto factor = schedule_.factor(done_);
   optimiser_.step(factor);
   ++done_;
-  UpdateRecord record{.update = done_,
-                      .epoch = epoch(),
-                      .rates = {},
-                      .numbers = at::stack({loss_, norm.to(loss_.scalar_type())}),
-                      .examples = examples_};
+  UpdateRecord record{
+      .update = done_, .epoch = epoch(), .rates = {}, .numbers = at::stack(numbers), .examples = examples_};
   for (const auto* parameter : parameters_)
     if (std::none_of(record.rates.begin(), record.rates.end(),
                      [&](const auto& rate) { return rate.first == parameter->group; }))

@@ -23,7 +23,9 @@ struct UpdateRecord {
   std::int64_t update = 0;                            // from 1
   double epoch = 0;                                   // epochs that are done with it
   std::vector<std::pair<std::string, double>> rates;  // learning rate by group
-  at::Tensor numbers;  // [2] on the device: loss before it, gradient norm before clipping
+  // On the device: loss before it, gradient norm before clipping, and, where method or combiner add something to the
+  // loss, that.
+  at::Tensor numbers;
   std::vector<ExampleNumber> examples;
 };
 
@@ -47,9 +49,9 @@ class ATP_EXPORT Trainer {
   Embedded embed(std::int64_t micro) const;
   Pass pass(std::int64_t micro) const;      // with a generator of this update's and micro-batch's own
   at::Tensor reduce(const Losses& losses);  // []: a micro-batch's part of the update's loss
-  // []: what method and combiner add to it, the mean over the update's examples; undefined: nothing. It is no part of
-  // the loss that is recorded, which stays comparable between methods.
-  at::Tensor extra(std::int64_t micro, const Embedded& embedded, const Encoded& encoded, const Pass& pass) const;
+  // []: what method and combiner add to it, the mean over the update's examples; undefined: nothing. It is recorded
+  // apart from the loss, which stays comparable between methods.
+  at::Tensor extra(std::int64_t micro, const Embedded& embedded, const Encoded& encoded, const Pass& pass);
   UpdateRecord update();  // clips, steps the optimiser, advances
 
   const Batch& batch(std::int64_t micro) const { return micro_batches_.at(static_cast<std::size_t>(micro)); }
@@ -83,6 +85,7 @@ class ATP_EXPORT Trainer {
   std::vector<Batch> micro_batches_;
   std::int64_t tokens_ = 0;
   at::Tensor loss_;
+  at::Tensor extra_;  // undefined: nothing was added
 };
 
 }  // namespace atp

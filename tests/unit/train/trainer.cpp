@@ -100,7 +100,7 @@ class Penalised final : public atp::Method {
 };
 
 // The prompt's gradient in the first update.
-at::Tensor first_gradient(bool is_penalised, std::int64_t accumulation, double* loss = nullptr,
+at::Tensor first_gradient(bool is_penalised, std::int64_t accumulation, at::Tensor* recorded = nullptr,
                           bool when_embedded = false) {
   atp::Model model;
   model.backbone = std::make_shared<SmallBackbone>(request_of({}));
@@ -113,26 +113,31 @@ at::Tensor first_gradient(bool is_penalised, std::int64_t accumulation, double* 
   settings.clip = 0;
   atp::Trainer trainer(model, {made_split("one", 0, 5)}, settings, 11);
   const auto numbers = trainer.step().numbers;
-  if (loss) *loss = numbers[0].item<double>();
+  if (recorded) *recorded = numbers;
   return model.method->parameters()[0]->value.grad();
 }
 
 }  // namespace
 
-TEST_CASE("what a method adds to the loss: the mean over the update's examples, however it is cut, and not recorded") {
+TEST_CASE("what a method adds to the loss: the mean over the update's examples, however it is cut, recorded apart") {
   const auto plain = first_gradient(false, 1);
   atp::Model model;
   model.backbone = std::make_shared<SmallBackbone>(request_of({}));
   Penalised method;
   method.initialise(first_values(*model.backbone, {}));
   const auto expected = plain + 2 * method.parameters()[0]->value.detach();  // of Σ p², once
-  double without = 0, with = 0;
+  const auto penalty = method.parameters()[0]->value.detach().square().sum().item<double>();
+  at::Tensor without, with, cut, both;
   first_gradient(false, 1, &without);
   CHECK(at::allclose(first_gradient(true, 1, &with), expected, 1e-9, 1e-12));
-  CHECK(at::allclose(first_gradient(true, 2), expected, 1e-9, 1e-12));
+  CHECK(at::allclose(first_gradient(true, 2, &cut), expected, 1e-9, 1e-12));
   CHECK(at::allclose(first_gradient(false, 2, nullptr, true), expected, 1e-9, 1e-12));
-  CHECK(at::allclose(first_gradient(true, 1, nullptr, true), 2 * expected - plain, 1e-9, 1e-12));
-  CHECK(with == without);
+  CHECK(at::allclose(first_gradient(true, 1, &both, true), 2 * expected - plain, 1e-9, 1e-12));
+  CHECK(with[0].equal(without[0]));
+  CHECK(without.numel() == 2);
+  CHECK(with[2].item<double>() == doctest::Approx(penalty).epsilon(1e-12));
+  CHECK(cut[2].item<double>() == doctest::Approx(penalty).epsilon(1e-12));
+  CHECK(both[2].item<double>() == doctest::Approx(2 * penalty).epsilon(1e-12));
 }
 
 TEST_CASE("compat micro_batch_means: the mean of the micro-batches' own means") {
@@ -307,12 +312,15 @@ TEST_CASE("metrics.jsonl: one line an update and one an evaluation, 9 digits") {
            .rates = {{"prompt", 0.3}},
            .numbers = at::empty({2}, at::kDouble).fill_(2.0 / 3),
            .examples = {}});
+  log.add(
+      {.update = 4, .epoch = 1, .rates = {{"prompt", 0.3}}, .numbers = at::arange(1, 4, at::kDouble), .examples = {}});
   log.add_validation(3, 1, {{"one", {{"accuracy", 50}, {"f1", 100.0 / 3}}}});
   log.add_validation(4, 2, {{"one", {{"accuracy", 50}}}, {"two", {{"f1", 0}}}});
   log.flush();
   CHECK(contents(folder / "metrics.jsonl") ==
         "{\"update\": 3, \"epoch\": 0.333333333, \"loss\": 0.666666667, \"gradient_norm\": 0.666666667, "
         "\"learning_rate\": 0.3}\n"
+        "{\"update\": 4, \"epoch\": 1, \"loss\": 1, \"gradient_norm\": 2, \"extra_loss\": 3, \"learning_rate\": 0.3}\n"
         "{\"update\": 3, \"epoch\": 1, \"validation\": {\"accuracy\": 50, \"f1\": 33.3333333}}\n"
         "{\"update\": 4, \"epoch\": 2, \"validation\": {\"one\": {\"accuracy\": 50}, \"two\": {\"f1\": 0}}}\n");
 }
