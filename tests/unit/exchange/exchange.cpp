@@ -344,12 +344,13 @@ TEST_CASE("what no format holds is refused: what it is, what the formats hold, w
   atp::write_tensors(tensors_of(files), {{"prompt", counted({1, 3, 6})}, {"source_prompts", counted({2, 3, 6})}});
   for (const auto& one : cases)
     for (const auto& method : one.methods)
-      for (const auto& [format, reason] : one.reasons) {
+      for (const auto& refused : one.reasons) {
+        const std::string &format = refused.first, &reason = refused.second;
         CAPTURE(method);
         CAPTURE(one.combiner);
         CAPTURE(format);
         result_of(method, one.combiner);
-        const auto message = message_of([&, &to = format] { convert(files.path(), files / "out", to); });
+        const auto message = message_of([&] { convert(files.path(), files / "out", format); });
         const auto whose = "cannot hold what method '" + method + "'" +
                            (one.combiner.empty() ? "" : " with combiner '" + one.combiner + "'") + " has trained: ";
         for (const auto& part : {"format '" + format + "' " + whose + reason, std::string("\n  result: every method\n"),
