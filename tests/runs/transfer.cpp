@@ -85,3 +85,17 @@ TEST_CASE("an attention over finished adapters") {
   REQUIRE(ended.status == 0);
   CHECK(toy_accuracy(experiment, "scores.toy") > 95);
 }
+
+TEST_CASE("an option without effect is said once, with its place, when the run is planned") {
+  const Experiment experiment;
+  const Ended ended = run_toy(experiment, R"(
+  shared:
+    train: {each: [toy, toy_first], method: mpt, distillation: 0.5, prompt_length: 4, updates: 1, warmup_updates: 0}
+)");
+  INFO(ended.error);
+  REQUIRE(ended.status == 0);
+  const std::string note = "toy.yaml:7:64: method 'mpt': 'distillation' weighs what is distilled from teachers";
+  const auto first = ended.error.find(note);
+  REQUIRE(first != std::string::npos);
+  CHECK(ended.error.find(note, first + 1) == std::string::npos);
+}

@@ -22,6 +22,8 @@ struct MethodContext {
   std::int64_t source_length = 0;                   // longest source in tokens, </s> included; longer ones are cut
   // Builds the recipe's combiner for a shape; set where the method's options have `combiner`.
   std::function<std::shared_ptr<PromptCombiner>(const PromptShape&)> combiner = {};
+  // Hears of what is allowed and may be a mistake, as an option without effect; a plan says it with its place.
+  std::function<void(const Origin&, const std::string&)> note = [](const Origin&, const std::string&) {};
 };
 
 // method = how a batch reaches the frozen backbone, and what is trained on the way. It never steps an optimiser and
@@ -58,18 +60,18 @@ class ATP_EXPORT Method : public Trainable {
 // [P ; X]: prompts [B, m, d], or one [m, d] for all rows, before the embedded text, in the text's precision.
 ATP_EXPORT Embedded prepend(const at::Tensor& prompts, const Embedded& text);
 
-// What belongs to each row's task: values [N, ...] of N tasks, `tasks` [B] → [B, ...].
-ATP_EXPORT at::Tensor of_tasks(const at::Tensor& values, const at::Tensor& tasks);
 // Throws FormatError where an input's tensor is no prompt [length, width]. `whose`: "source prompt 'sources.mnli'".
 ATP_EXPORT void require_prompt(const std::string& whose, const at::Tensor& prompt, std::int64_t length,
                                std::int64_t width);
 
+// What belongs to each row's task: values [N, ...] of N tasks, `tasks` [B] → [B, ...].
+ATP_EXPORT at::Tensor of_tasks(const at::Tensor& values, const at::Tensor& tasks);
 
-// The backbone's sites that fit. Throws RecipeError, at `where`, naming what was `wanted`, where there is none.
-ATP_EXPORT std::vector<Site> find_sites(const Backbone& backbone, const Origin& where, const std::string& wanted,
 // For a site of kind `norm`: the backbone's layer norm with `weight` [d], which outlives it, in the place of its own.
 ATP_EXPORT SiteFunction norm_with(const Parameter& weight);
 
+// The backbone's sites that fit. Throws RecipeError, at `where`, naming what was `wanted`, where there is none.
+ATP_EXPORT std::vector<Site> find_sites(const Backbone& backbone, const Origin& where, const std::string& wanted,
                                         const std::function<bool(const Site&)>& fits);
 
 ATP_EXPORT Option combiner_option(const std::string& fallback);

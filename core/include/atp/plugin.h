@@ -6,7 +6,7 @@
 #include "atp/registry.h"
 
 // Raised whenever a struct or virtual table that plugins see changes. Macros, so that a plugin's stamp can spell them.
-#define ATP_ABI_VERSION 4
+#define ATP_ABI_VERSION 5
 #if defined(__x86_64__)
 #define ATP_ARCHITECTURE "x86_64"
 #elif defined(__aarch64__)

@@ -6,8 +6,11 @@
 
 #include <filesystem>
 #include <new>
+#include <set>
+#include <string>
 
 #include "atp/error.h"
+#include "atp/log.h"
 #include "data/token_rows.h"
 #include "engine/device.h"
 #include "engine/model_builder.h"
@@ -61,7 +64,10 @@ class TorchEngine final : public Engine {
   TrainedCount count(const ModelJob& model) override {
     return translated(owner_of(model), [&] {
       ModelBuilder::check_files(model.backbone);
-      const auto outline = builder_.outline(model);
+      const auto outline = builder_.outline(model, [&](const Origin& origin, const std::string& text) {
+        const auto note = Problem{origin, "method '" + model.method.name + "': " + text}.text();
+        if (said_.insert(note).second) log::warn(note);  // a plan counts a step more than once
+      });
       builder_.try_first_values(model, outline);
       return count_of(outline, model);
     });
@@ -156,6 +162,7 @@ class TorchEngine final : public Engine {
   }
 
   ModelBuilder builder_;
+  std::set<std::string> said_;
   at::Device device_;
   int threads_;
 };

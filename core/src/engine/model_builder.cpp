@@ -68,21 +68,22 @@ BackboneRequest ModelBuilder::request(const BackboneJob& job, at::Device device)
           .device = device};
 }
 
-std::shared_ptr<Method> ModelBuilder::method(const ModelJob& job, std::shared_ptr<Backbone> backbone) const {
+std::shared_ptr<Method> ModelBuilder::method(const ModelJob& job, std::shared_ptr<Backbone> backbone,
+                                             const Listener& listener) const {
   if (job.method.name.empty()) return nullptr;
   std::map<std::string, std::int64_t> inputs;
   for (const auto& option : job.method.options.options().all())
     if (option.names_results()) inputs[option.key] = 0;
   for (const auto& [key, files] : job.inputs) inputs[key] = static_cast<std::int64_t>(files.size());
-  const MethodContext context{.backbone = std::move(backbone),
-                              .tasks = job.tasks,
-                              .inputs = std::move(inputs),
-                              .source_length = job.source_length,
-                              .combiner = [this, &job](const PromptShape& shape) {
-                                if (!job.combiner)
-                                  throw RecipeError("method '" + job.method.name + "' needs a combiner");
-                                return registry_.make<PromptCombiner>(job.combiner->name, shape, job.combiner->options);
-                              }};
+  MethodContext context{.backbone = std::move(backbone),
+                        .tasks = job.tasks,
+                        .inputs = std::move(inputs),
+                        .source_length = job.source_length,
+                        .combiner = [this, &job](const PromptShape& shape) {
+                          if (!job.combiner) throw RecipeError("method '" + job.method.name + "' needs a combiner");
+                          return registry_.make<PromptCombiner>(job.combiner->name, shape, job.combiner->options);
+                        }};
+  if (listener) context.note = listener;
   return registry_.make<Method>(job.method.name, context, job.method.options);
 }
 
@@ -92,12 +93,12 @@ void ModelBuilder::check_files(const BackboneJob& job) {
     if (entry.path().extension() == ".safetensors") static_cast<void>(TensorFile(entry.path().string()));
 }
 
-Model ModelBuilder::outline(const ModelJob& job) const {
+Model ModelBuilder::outline(const ModelJob& job, const Listener& listener) const {
   Model model;
   model.device = at::kMeta;
   model.backbone = registry_.make<Backbone>(job.backbone.backbone.name, request(job.backbone, at::kMeta),
                                             job.backbone.backbone.options);
-  model.method = method(job, model.backbone);
+  model.method = method(job, model.backbone, listener);
   return model;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,8 +21,11 @@ class ATP_EXPORT ModelBuilder {
 
   // Throws FormatError where a file of the checkpoint's tensors is cut short or not one at all.
   static void check_files(const BackboneJob& job);
+  // Hears what a method notes of its options (MethodContext::note).
+  using Listener = std::function<void(const Origin&, const std::string&)>;
+
   // On the meta device: names and shapes, nothing allocated.
-  Model outline(const ModelJob& job) const;
+  Model outline(const ModelJob& job, const Listener& listener = {}) const;
   // Throws what drawing first values would throw, as far as a plan can know: a prompt longer than the vocabulary that
   // it starts from, results of other shapes than the model's.
   void try_first_values(const ModelJob& job, const Model& outline) const;
@@ -39,7 +43,8 @@ class ATP_EXPORT ModelBuilder {
 
  private:
   BackboneRequest request(const BackboneJob& job, at::Device device) const;
-  std::shared_ptr<Method> method(const ModelJob& job, std::shared_ptr<Backbone> backbone) const;
+  std::shared_ptr<Method> method(const ModelJob& job, std::shared_ptr<Backbone> backbone,
+                                 const Listener& listener = {}) const;
   std::shared_ptr<Backbone> backbone(const ModelJob& job, bool own_copy);
   Model model(const ModelJob& job);
   Start start(const ModelJob& job, const Model& model) const;

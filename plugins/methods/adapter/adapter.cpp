@@ -52,6 +52,11 @@ class Adapter final : public atp::Method {
     const auto first_layer = [&](bool decoder) {
       return dropped.value_or(5 * (decoder ? shape.decoder_layers : shape.encoder_layers) / 12);
     };
+    if (drops && !dropped && first_layer(false) + first_layer(true) == 0)
+      context.note(params.where(),
+                   "nothing is dropped: where 'dropped_layers' is not given it is 5/12 of a stack's layers, "
+                   "which of " +
+                       std::to_string(most) + " is none");
     const auto takes_adapter = [&](const atp::Site& site) {
       return site.kind == atp::Site::Kind::sublayer && site.part != atp::Site::Part::cross_attention &&
              site.layer >= first_layer(site.decoder);

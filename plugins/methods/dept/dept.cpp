@@ -47,7 +47,12 @@ class DePT final : public atp::Method {
                           atp::initial::vocabulary())),
         a_(parameter("low_rank.A", {params.optional_integer("max_length").value_or(context.source_length), rank},
                      "low_rank", atp::initial::uniform(1 / std::sqrt(static_cast<double>(rank))))),
-        b_(parameter("low_rank.B", {rank, context.backbone->shape().width}, "low_rank", atp::initial::zeros())) {}
+        b_(parameter("low_rank.B", {rank, context.backbone->shape().width}, "low_rank", atp::initial::zeros())) {
+    if (params.said("max_length") && context.source_length > 0 && params.integer("max_length") > context.source_length)
+      context.note(params.origin("max_length"), "no source has more than " + std::to_string(context.source_length) +
+                                                    " tokens (source_length): what 'max_length' has beyond them is "
+                                                    "counted and never used");
+  }
 
   at::Tensor update(std::int64_t length) const {  // [l, d]
     const auto updated = std::min(length, a_.value.size(0));

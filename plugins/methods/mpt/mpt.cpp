@@ -57,6 +57,9 @@ class MPT final : public atp::Method {
     columns_ = &parameter("task_columns", {tasks, length, rank}, "low_rank", ones ? near : small);
     rows_ = &parameter("task_rows", {tasks, rank, width}, "low_rank", ones ? atp::initial::ones() : small);
     columns_->of_tasks = rows_->of_tasks = true;
+    if (params.said("distillation") && distillation_ > 0 && !params.has("teachers"))
+      context.note(params.origin("distillation"),
+                   "'distillation' weighs what is distilled from teachers, and the step names none: it has no effect");
     if (context.inputs.contains("start_from") && context.inputs.at("start_from") > 1)
       throw atp::RecipeError(params.origin("start_from"),
                              "'start_from' names " + std::to_string(context.inputs.at("start_from")) +
@@ -80,7 +83,7 @@ class MPT final : public atp::Method {
 
   at::Tensor extra_loss(const atp::Batch& batch, const atp::Encoded& encoded, const atp::Backbone& backbone,
                         const atp::Pass& pass) const override {
-    if (!teachers_.defined()) return {};
+    if (!teachers_.defined() || distillation_ == 0) return {};
     const auto [taught, teacher_states] = teach(batch, backbone);
     const auto learnt = log_probabilities(backbone.logits(encoded, batch.labels, pass));
     const auto divergence = taught.exp() * (taught - learnt);  // [B, u, vocabulary]
@@ -120,14 +123,17 @@ class MPT final : public atp::Method {
     return {log_probabilities(backbone.logits(encoded, batch.labels, {})), encoded.states};
   }
 
-  // [N, m, d], by the tasks that end the results' names (sources.mnli is mnli's).
+  // [N, m, d], by the tasks that end the results' names (sources.mnli is mnli's). One task's may be a file, or the
+  // result of a step whose name has no task.
   at::Tensor in_order(const std::vector<atp::NamedTensor>& given) const {
     std::vector<at::Tensor> prompts;
     std::vector<std::string> names;
     for (const auto& [name, prompt] : given) names.push_back(name);
+    const bool nameless =
+        given.size() == 1 && (names[0].find('.') == names[0].npos || names[0].find('/') != names[0].npos);
     for (const auto& task : tasks_) {
       const auto found = std::find_if(given.begin(), given.end(), [&](const auto& one) {
-        return one.first == task || one.first.ends_with("." + task) || (given.size() == 1 && tasks_.size() == 1);
+        return one.first == task || one.first.ends_with("." + task) || (nameless && tasks_.size() == 1);
       });
       if (found == given.end())
         throw atp::FormatError("no teacher for task '" + task + "'; there are: " + atp::joined(names) +

@@ -83,6 +83,10 @@ class SPoT final : public atp::Method {
       throw atp::RecipeError(params.where(),
                              "spot chooses among source_prompts those that are most similar to the "
                              "prompt that similar_to names; give both");
+    if (!targeted && params.said("top_k"))
+      throw atp::RecipeError(params.origin("top_k"),
+                             "'top_k' says how many of source_prompts are the start, and here start_from is; leave it "
+                             "out, or give similar_to and source_prompts in place of start_from");
     if (!targeted) return;
     if (const auto sources = context.inputs.at("source_prompts"); params.integer("top_k") > sources)
       throw atp::RecipeError(params.origin("top_k"), "'top_k': found '" + std::to_string(params.integer("top_k")) +

@@ -45,9 +45,9 @@ struct School {
   atp::Model model;
 };
 
-OnT5 spot(atp::Value::Map said, std::map<std::string, std::int64_t> inputs) {
-  said.emplace_back("prompt_length", 3);
-  return {"spot", options(std::move(said)), {"copy"}, std::move(inputs)};
+OnT5 spot(atp::Value::Map of_spot, std::map<std::string, std::int64_t> inputs) {
+  of_spot.emplace_back("prompt_length", 3);
+  return {"spot", written(std::move(of_spot)), {"copy"}, std::move(inputs)};
 }
 
 }  // namespace
@@ -148,7 +148,42 @@ TEST_CASE("MPT: without teachers nothing is added; a teacher of another task or 
                  "no teacher for task 'two'; there are: sources.one, sources.three"));
   start.prompts["teachers"][1] = {"sources.two", drawn({4, 16}, 1)};
   CHECK(contains(message_of([&] { model.method->initialise(start); }),
-                 "teacher 'sources.two' is not a prompt of 3 tokens, 16 wide"));
+                 "teacher 'sources.two' is 4 tokens long, and this step's prompt_length is 3"));
+}
+
+TEST_CASE("MPT: one task's only teacher is a file, the result of a step without tasks, or its own") {
+  const auto backbone = t5();
+  const auto method = method_on(backbone, {"mpt", options({{"prompt_length", 3}}), {"rte"}});
+  auto start = start_on(*backbone);
+  for (const auto* name : {"sources.rte", "sources.rte.rte", "source", "/results/of.others/mnli.npy"}) {
+    CAPTURE(name);
+    start.prompts["teachers"] = {{name, drawn({3, 16}, 1)}};
+    CHECK_NOTHROW(method->initialise(start));
+  }
+  start.prompts["teachers"] = {{"sources.mnli", drawn({3, 16}, 1)}};
+  CHECK(contains(message_of([&] { method->initialise(start); }),
+                 "no teacher for task 'rte'; there are: sources.mnli; a teacher's name ends with its task's"));
+}
+
+TEST_CASE("MPT: a weight of what is distilled is noted where there are no teachers; at 0 nothing is computed") {
+  std::vector<std::string> notes;
+  const auto noted = [&](atp::Value::Map of_mpt) {
+    notes.clear();
+    method_on(t5(), {"mpt", written(std::move(of_mpt))}, &notes);
+    return notes.size();
+  };
+  CHECK(noted({{"distillation", 0.5}}) == 1);
+  CHECK(contains(notes.at(0), "'distillation' weighs what is distilled from teachers, and the step names none"));
+  CHECK(noted({{"distillation", 0}}) == 0);
+  CHECK(noted({{"distillation", 0.5}, {"teachers", "sources"}}) == 0);
+  CHECK(noted({}) == 0);
+  const auto model = model_on_t5({"mpt",
+                                  options({{"prompt_length", 3}, {"distillation", 0}, {"teachers", "sources"}}),
+                                  {"one", "two"},
+                                  {{"teachers", 2}}});
+  const auto batch = mixed_batch();
+  const auto encoded = model.backbone->encode(model.embed(batch), model.pass(batch));
+  CHECK_FALSE(model.method->extra_loss(batch, encoded, *model.backbone, model.pass(batch)).defined());
 }
 
 TEST_CASE("MPT: a target task starts from the shared prompt and the means of the tasks' matrices") {
@@ -245,7 +280,8 @@ TEST_CASE("SPoT: the most similar prompts are the start") {
   CHECK(both->save().at("prompt").equal(-target + 0.01 * sources[0]));
 
   start.prompts["source_prompts"] = {{"source 0", sources[0]}, {"source 1", drawn({4, 16}, 1)}};
-  CHECK(contains(message_of([&] { two->initialise(start); }), "prompt 'source 1' is not one of 3 tokens, 16 wide"));
+  CHECK(contains(message_of([&] { two->initialise(start); }),
+                 "source prompt 'source 1' is 4 tokens long, and this step's prompt_length is 3"));
 }
 
 TEST_CASE("SPoT: generic or targeted, and what is missing is said") {
@@ -261,6 +297,8 @@ TEST_CASE("SPoT: generic or targeted, and what is missing is said") {
   CHECK(contains(
       refused({{"similar_to", "b"}, {"source_prompts", "c"}, {"top_k", 3}}, {{"similar_to", 1}, {"source_prompts", 2}}),
       "'top_k': found '3', expected at most the number of source prompts, 2"));
+  CHECK(contains(refused({{"start_from", "a"}, {"top_k", 2}}, {{"start_from", 1}}),
+                 "'top_k' says how many of source_prompts are the start, and here start_from is"));
   const auto generic = method_on(backbone, spot({{"start_from", "a"}}, {{"start_from", 1}}));
   auto start = start_on(*backbone);
   start.given["prompt"] = drawn({3, 16}, 1);

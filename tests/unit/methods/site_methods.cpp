@@ -124,8 +124,31 @@ TEST_CASE("options of methods at sites that do not fit the backbone") {
   CHECK(contains(message({"lora", options({{"targets", atp::Value::List{}}})}), "'targets' is an empty list"));
   CHECK(contains(message({"lora", options({{"targets", atp::Value::List{"qq"}}})}),
                  "the backbone has no linear map 'qq'; did you mean 'q'?; it has q, k, v, o, wi, wo, lm_head"));
+  CHECK(contains(message({"lora", options({{"rank", 1'000'000'000}})}),
+                 "'rank': found '1000000000', and 'encoder.block.0.layer.0.SelfAttention.q' is a map from 16 to "));
+  CHECK(contains(message({"prefix_tuning", written({{"initial", "zeros"}, {"start_from", "x"}})}),
+                 "'initial' and 'start_from' both say what the prefix starts from"));
   CHECK(contains(message_of([] { method_on(std::make_shared<SmallBackbone>(request_of({})), {"ia3"}); }),
                  "linear maps called k, v and wo, and the backbone names none"));
+}
+
+TEST_CASE("what an option leaves without effect is noted: AdapterDrop that drops nothing, places that no source has") {
+  std::vector<std::string> notes;
+  const auto noted = [&](const OnT5& what) {
+    notes.clear();
+    method_on(t5(), what, &notes);
+    return notes.size();
+  };
+  CHECK(noted({"adapter_drop", options({{"reduction", 4}})}) == 1);
+  CHECK(contains(notes.at(0),
+                 "nothing is dropped: where 'dropped_layers' is not given it is 5/12 of a stack's layers, "
+                 "which of 2 is none"));
+  CHECK(noted({"adapter_drop", options({{"reduction", 4}, {"dropped_layers", 0}})}) == 0);
+  CHECK(noted({"adapter_drop", options({{"reduction", 4}, {"dropped_layers", 1}})}) == 0);
+  CHECK(noted({"adapter", options({{"reduction", 4}})}) == 0);
+  CHECK(noted({"dept", written({{"max_length", 257}})}) == 1);
+  CHECK(contains(notes.at(0), "no source has more than 256 tokens (source_length)"));
+  CHECK(noted({"dept", written({{"max_length", 256}})}) == 0);
 }
 
 TEST_CASE("trained parameters of methods at sites, from shapes alone (METHODS.md)") {
