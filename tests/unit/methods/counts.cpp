@@ -1,5 +1,8 @@
 // What a plan says of trained parameters, in all and for each task, against METHODS.md's numbers.
+#include <memory>
 #include <numeric>
+#include <string>
+#include <vector>
 
 #include "engine/engine.h"
 #include "tests/unit/methods/on_t5.h"
