@@ -66,6 +66,19 @@ Params with_faults(const Params& params, const Options& table, const Value& want
   return Params(std::move(known), std::move(values), params.where());
 }
 
+Value faults_of_training(const Value& wanted, const Params& settings) {
+  const bool has_own_rate =
+      settings.has("learning_rates") && settings.value("learning_rates").find("attention") != nullptr;
+  const bool accumulates = settings.has("accumulation") && settings.integer("accumulation") > 1;
+  Value left = Value::list();
+  left.origin = wanted.origin;
+  for (const auto& name : wanted.items()) {
+    const bool is_of_rate = name.text() == "attention_rate" || name.text() == "adamw";
+    if (is_of_rate ? has_own_rate : name.text() != "micro_batch_means" || accumulates) left.push_back(name);
+  }
+  return left;
+}
+
 std::vector<std::string> faults_in(const Step& step) {
   std::vector<std::string> names;
   collect(step.settings, names);

@@ -21,6 +21,10 @@ Options without_faults(const Options& table);
 // The same values, and `compat` with those of the wanted faults that `table`, the plugin's whole one, knows.
 Params with_faults(const Params& params, const Options& table, const Value& wanted);
 
+// Those of the wanted that change a training with these settings: two are of the attention's own optimiser, one of
+// updates in several micro-batches.
+Value faults_of_training(const Value& wanted, const Params& settings);
+
 // Those that a step's plugins and settings reproduce.
 std::vector<std::string> faults_in(const Step& step);
 

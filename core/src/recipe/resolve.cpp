@@ -278,7 +278,8 @@ void Resolver::add_faults(Step& step) const {
     if (const auto* entry = choice.name.empty() ? nullptr : catalogue_.find(kind, choice.name))
       choice.options = with_faults(choice.options, entry->options, faults_);
   };
-  if (step.verb == "train") step.settings = with_faults(step.settings, verb_options("train"), faults_);
+  if (step.verb == "train")
+    step.settings = with_faults(step.settings, verb_options("train"), faults_of_training(faults_, step.settings));
   add("backbone", step.backbone);
   if (step.method) add("method", *step.method);
   if (step.combiner) add("combiner", *step.combiner);
