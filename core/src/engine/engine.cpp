@@ -6,11 +6,11 @@
 
 #include <filesystem>
 #include <new>
-#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "atp/error.h"
-#include "atp/log.h"
 #include "data/token_rows.h"
 #include "engine/device.h"
 #include "engine/model_builder.h"
@@ -64,12 +64,14 @@ class TorchEngine final : public Engine {
   TrainedCount count(const ModelJob& model) override {
     return translated(owner_of(model), [&] {
       ModelBuilder::check_files(model.backbone);
+      std::vector<Problem> notes;
       const auto outline = builder_.outline(model, [&](const Origin& origin, const std::string& text) {
-        const auto note = Problem{origin, "method '" + model.method.name + "': " + text}.text();
-        if (said_.insert(note).second) log::warn(note);  // a plan counts a step more than once
+        notes.push_back({origin, text});
       });
       builder_.try_first_values(model, outline);
-      return count_of(outline, model);
+      auto count = count_of(outline, model);
+      count.notes = std::move(notes);
+      return count;
     });
   }
 
@@ -162,7 +164,6 @@ class TorchEngine final : public Engine {
   }
 
   ModelBuilder builder_;
-  std::set<std::string> said_;
   at::Device device_;
   int threads_;
 };

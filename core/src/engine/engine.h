@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "atp/error.h"
 #include "atp/export.h"
 #include "atp/options.h"
 #include "atp/registry.h"
@@ -152,6 +153,7 @@ struct TrainedCount {
   std::vector<std::string> groups = {};   // that learning rates can be given for
   std::vector<TensorShape> tensors = {};  // that the result holds: trained, frozen, kept
   std::string prompt = {};                // Method::prompt
+  std::vector<Problem> notes = {};        // MethodContext::note: what is allowed, and may be a mistake
 };
 
 // What a step found out; the pipeline writes it into result.json.

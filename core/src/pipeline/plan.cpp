@@ -540,6 +540,17 @@ void note_short_run(const Work& work, Plan& plan) {
                std::to_string(warmup) + ": the learning rate is never reached");
 }
 
+// Options without effect: what the method says of its own, and a temperature that nothing is sampled by.
+void note_options(const Work& work, Plan& plan) {
+  for (const auto& note : work.trained.notes)
+    add_note(plan, note.origin, "method '" + work.step.method->name + "': " + note.message);
+  const Params& settings = work.step.settings;
+  if (settings.said("sampling_temperature") && settings.text("sampling") != "temperature")
+    add_note(plan, settings.origin("sampling_temperature"),
+             "'sampling_temperature' has an effect where 'sampling' is temperature; here it is " +
+                 settings.text("sampling"));
+}
+
 // What is said for parameters that the step does not train; in a sweep's trial this may well be meant.
 void note_unused_keys(const Work& work, Plan& plan) {
   const auto& groups = work.trained.groups;
@@ -641,6 +652,7 @@ void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
   if (work.trained.parameters == 0)
     throw RecipeError(work.step.origin, nothing_to_train(work.step, work.trained.groups));
   note_unused_keys(work, plan);
+  note_options(work, plan);
 }
 
 // A result with parameters for each of several tasks has none for another task.
