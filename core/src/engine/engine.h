@@ -168,18 +168,21 @@ struct StepResult {
   TrainedCount trained;
 };
 
-// What such files hold, as far as they say it.
-struct AdapterSummary {
+// What such files say of the method, beside its tensors.
+struct AdapterDescription {
+  std::string method;                          // the plugin's name: "prompt_tuning", "lora" …
+  Value options = Value::map();                // the method's, as far as the files fix them
+  std::string combiner = {};                   // "": the method has none
+  Value combiner_options = Value::map();       // the combiner's, as far as the files fix them
+  std::vector<std::string> tasks = {};         // by their numbers; empty where the files do not say
+  std::vector<std::string> sources = {};       // names of the source prompts, in their order
+  std::vector<std::string> source_files = {};  // that they were read from, where each has one of its own
+};
+
+struct AdapterSummary : AdapterDescription {
   std::string format;
-  std::string method;
-  Value options;  // the method's
-  std::string combiner;
-  Value combiner_options;
-  std::vector<std::string> tasks;
-  std::vector<std::string> sources;       // names of its source prompts
-  std::vector<std::string> source_files;  // where each lies in a file of its own
-  std::vector<TensorShape> tensors;       // by the names that results have
-  std::string backbone;                   // the plugin's name; "": the files do not say
+  std::vector<TensorShape> tensors;  // by the names that results have
+  std::string backbone;              // the plugin's name; "": the files do not say
 };
 
 struct AdapterTarget {

@@ -112,7 +112,7 @@ at::Tensor only_prompt(const Adapter& adapter, const std::string& format) {
 }
 
 Adapter prompt_tuning_adapter(const at::Tensor& prompt) {
-  Adapter adapter{.method = "prompt_tuning"};
+  Adapter adapter{{.method = "prompt_tuning"}};
   adapter.options.set("prompt_length", prompt.size(0));
   adapter.tensors.emplace("prompt", prompt);
   adapter.prompt = "prompt";

@@ -9,18 +9,12 @@
 
 #include "atp/tensor_file.h"
 #include "atp/value.h"
+#include "engine/engine.h"
 
 namespace atp {
 
 // A trained method on its way from one format to another: what scoring needs, by the names that atp's results have.
-struct Adapter {
-  std::string method;                              // the plugin's name: "prompt_tuning", "lora" …
-  Value options = Value::map();                    // the method's, as far as the file fixes them
-  std::string combiner = {};                       // "": the method has none
-  Value combiner_options = Value::map();           // the combiner's, as far as the file fixes them
-  std::vector<std::string> tasks = {};             // by their numbers; empty where the file does not say
-  std::vector<std::string> sources = {};           // names of the source prompts, in their order
-  std::vector<std::string> source_files = {};      // that they were read from, where each has one of its own
+struct Adapter : AdapterDescription {
   std::map<std::string, at::Tensor> tensors = {};  // on the CPU
   std::vector<std::string> of_tasks = {};          // those [N, …] that have one part for each task
   std::string prompt = {};                         // the one that is a prompt by itself (Method::prompt); "": none is

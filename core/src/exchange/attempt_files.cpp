@@ -219,7 +219,7 @@ bool is_attempt(const std::string& path) {
 
 Adapter read_attempt(const std::string& path) {
   if (!fs::is_directory(path)) return prompt_tuning_adapter(matrix_in(path));
-  Adapter adapter{.method = "attempt", .combiner = "attempt"};
+  Adapter adapter{{.method = "attempt", .combiner = "attempt"}};
   std::vector<std::pair<std::string, at::Tensor>> prompts;
   for (const auto& [task, file] : prompt_files(path)) {
     if (!task.empty()) adapter.tasks.push_back(task);

@@ -40,16 +40,7 @@ Adapter read_adapter(const AdapterFile& file) {
 }
 
 AdapterSummary summary_of(const AdapterFile& file, const Adapter& adapter) {
-  AdapterSummary summary{.format = chosen_format(file).name,
-                         .method = adapter.method,
-                         .options = adapter.options,
-                         .combiner = adapter.combiner,
-                         .combiner_options = adapter.combiner_options,
-                         .tasks = adapter.tasks,
-                         .sources = adapter.sources,
-                         .source_files = adapter.source_files,
-                         .tensors = {},
-                         .backbone = {}};
+  AdapterSummary summary{adapter, chosen_format(file).name, {}, {}};
   if (const Value* name = adapter.backbone.is_map() ? adapter.backbone.find("name") : nullptr; name && name->is_text())
     summary.backbone = name->text();
   for (const auto& [name, tensor] : adapter.tensors) summary.tensors.push_back({name, tensor.sizes().vec()});

@@ -17,7 +17,7 @@ Adapter read_prefix_tuning(const PeftFiles& files) {
   const auto length = files.needed_count("num_virtual_tokens"), width = files.needed_count("token_dim");
   const auto layers = files.needed_count("num_layers");
   if (layers > 10'000 || width > 1'000'000) files.fail("'num_layers' or 'token_dim' is larger than any model's");
-  Adapter adapter{.method = "prefix_tuning"};
+  Adapter adapter{{.method = "prefix_tuning"}};
   read_metadata(files.tensors(), adapter);
   adapter.options.set("prefix_length", length);
   adapter.tensors.emplace(

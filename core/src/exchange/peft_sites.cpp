@@ -89,7 +89,7 @@ Adapter read_lora(const PeftFiles& files) {
   const Value* stabilised = files.find("use_rslora");
   if (stabilised && *stabilised == Value(true)) alpha *= std::sqrt(static_cast<double>(rank));  // alpha / √r
 
-  Adapter adapter{.method = "lora"};
+  Adapter adapter{{.method = "lora"}};
   read_metadata(files.tensors(), adapter);
   std::set<std::string> targets;
   for (const auto& entry : files.tensors().entries()) {
@@ -107,7 +107,11 @@ Adapter read_lora(const PeftFiles& files) {
   if (adapter.tensors.empty()) fail(files, "no tensors; expected lora_A and lora_B of some linear maps");
   adapter.options.set("rank", rank);
   adapter.options.set("alpha", alpha);
-  if (const Value* dropout = files.find("lora_dropout")) adapter.options.set("lora_dropout", *dropout);
+  if (const Value* dropout = files.find("lora_dropout")) {
+    if (!dropout->is_number() || !(dropout->number() >= 0 && dropout->number() < 1))
+      files.fail("'lora_dropout' is " + to_json(*dropout) + "; expected a number from 0, below 1");
+    adapter.options.set("lora_dropout", *dropout);
+  }
   adapter.options.set("targets", list_of(targets));
   return adapter;
 }
@@ -138,7 +142,7 @@ PeftContents lora_of(const Adapter& adapter) {
 
 Adapter read_ia3(const PeftFiles& files) {
   require_plain(files);
-  Adapter adapter{.method = "ia3"};
+  Adapter adapter{{.method = "ia3"}};
   read_metadata(files.tensors(), adapter);
   for (const auto& entry : files.tensors().entries()) {
     const std::string site = site_of(entry.name, ".ia3_l"), part = last_part(site);

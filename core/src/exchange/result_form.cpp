@@ -37,7 +37,7 @@ Adapter read_result(const std::string& path) {
     throw RecipeError(path + ": no result of a training: there is no checkpoint/method.json with tensors.safetensors");
   const std::string name = folder + "/method.json";
   const Value said = parse_json(read_file(name), name);
-  Adapter adapter{.method = said.at("method").text()};
+  Adapter adapter{{.method = said.at("method").text()}};
   if (const Value* options = said.find("method_options"); options && options->is_map()) adapter.options = *options;
   if (const Value* combiner = said.find("combiner")) adapter.combiner = combiner->text();
   if (const Value* options = said.find("combiner_options"); options && options->is_map())

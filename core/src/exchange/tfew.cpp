@@ -28,7 +28,7 @@ bool is_tfew(const std::string& path) {
 
 Adapter read_tfew(const std::string& path) {
   const TensorFile file(path);
-  Adapter adapter{.method = "ia3"};
+  Adapter adapter{{.method = "ia3"}};
   for (const auto& entry : file.entries()) {
     if (!entry.name.ends_with(ending))
       throw FormatError(Origin{path, 0, 0}, "tensor '" + entry.name + "' " + shape_text(entry.shape) +

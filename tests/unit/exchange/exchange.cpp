@@ -495,6 +495,8 @@ TEST_CASE("files that are damaged or of something else are refused, each with wh
           "expected floating-point numbers");
   refused(R"({"peft_type": "LORA", "r": 3})", lora, "expected [3, any]");
   refused(R"({"peft_type": "LORA", "r": 2, "use_dora": true})", lora, "'use_dora' is true");
+  for (const std::string dropout : {"\"0.1\"", "1", "-0.5"})
+    refused(R"({"peft_type": "LORA", "r": 2, "lora_dropout": )" + dropout + "}", lora, "'lora_dropout' is " + dropout);
   refused(R"({"peft_type": "LORA", "r": 2, "rank_pattern": {"q": 4}})", lora, "'rank_pattern'");
   for (const std::string changed : {"pissa", "pissa_niter_4", "olora", "OLoRA", "corda", "loftq", "lora_ga", "newest"})
     refused(R"({"peft_type": "LORA", "r": 2, "init_lora_weights": ")" + changed + "\"}", lora,
