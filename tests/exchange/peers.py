@@ -37,6 +37,12 @@ def atp(*words):
     return run(build / "bin/atp", *words)
 
 
+def require_refused(expected, *words):
+    ended = subprocess.run([build / "bin/atp", *map(str, words)], capture_output=True, text=True, check=False)
+    if ended.returncode != 2 or expected not in ended.stderr:
+        sys.exit(f"{' '.join(map(str, words))}: status {ended.returncode}, without '{expected}'\n{ended.stderr}")
+
+
 def run_recipe(folder, name, text, checkpoint):
     """Runs a recipe for a CHECKPOINT; gives the folder of its results."""
     (folder / f"{name}.yaml").write_text(text.replace("CHECKPOINT", str(checkpoint)))

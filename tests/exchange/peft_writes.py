@@ -19,6 +19,7 @@ ADAPTERS = {
     "mpt": peft.MultitaskPromptTuningConfig(**PROMPT, num_ranks=2, num_tasks=2),
     "lora": peft.LoraConfig(**TYPE, r=3, lora_alpha=7, target_modules=["q", "v", "wo"]),
     "rslora": peft.LoraConfig(**TYPE, r=4, lora_alpha=3, target_modules=["k", "wi"], use_rslora=True),
+    "pissa": peft.LoraConfig(**TYPE, r=3, lora_alpha=7, target_modules=["q", "v"], init_lora_weights="pissa"),
     "ia3": peft.IA3Config(**TYPE),
     "prefix": peft.PrefixTuningConfig(**TYPE, num_virtual_tokens=4),
 }
@@ -33,6 +34,24 @@ def train(model, rows, inputs):
         model(**inputs, labels=rows.labels).loss.backward()
         optimiser.step()
     return model.eval()
+
+
+def save_before(model, path):
+    """What a conversion to a plain adapter subtracts; PEFT reads it as one that is plain already."""
+    config = model.peft_config["default"]
+    initial, config.init_lora_weights = config.init_lora_weights, True
+    model.save_pretrained(path)
+    config.init_lora_weights = initial
+
+
+def save(model, folder, name):
+    files = folder / f"{name}.peft"
+    if name != "pissa":
+        model.save_pretrained(files)
+        return
+    model.save_pretrained(folder / "changed")
+    peers.require_refused("'init_lora_weights' is \"pissa\"", "convert", folder / "changed")
+    model.save_pretrained(files, path_initial_model_for_weight_conversion=folder / "before")
 
 
 def one_task(folder, name):
@@ -54,10 +73,13 @@ def main(folder):
         inputs = rows.inputs()
         if name == "mpt":
             inputs["task_ids"] = torch.full([rows.count], TASK)
-        model = train(peft.get_peft_model(peers.backbone(folder / "t5"), config), rows, inputs)
+        model = peft.get_peft_model(peers.backbone(folder / "t5"), config)
+        if name == "pissa":
+            save_before(model, folder / "before")
+        train(model, rows, inputs)
         losses[name], texts[name] = rows.losses(model, **inputs), rows.texts(model, **inputs)
         rows.require_effect(name, losses[name], untouched)
-        model.save_pretrained(folder / f"{name}.peft")
+        save(model, folder, name)
         files = one_task(folder, name)
         peers.adopt(files, folder / name, folder / "t5")
         steps += peers.scoring_steps(name, files, folder / name, rows.count)
