@@ -11,6 +11,7 @@
 #include "data/cache_folder.h"
 #include "data/inspection.h"
 #include "data/task_files.h"
+#include "pipeline/console.h"
 #include "pipeline/conversion_run.h"
 #include "pipeline/option_help.h"
 #include "pipeline/prediction_run.h"
@@ -480,6 +481,7 @@ int run_command(const Command& command, const Arguments& arguments) {
               << table;
     return 0;
   }
+  const atp::Console console(atp::Verbosity::normal);  // standard output is the command's answer alone
   return command.run(values);
 }
 

@@ -93,6 +93,14 @@ TEST_CASE("what goes out to other programs' files and comes back predicts the sa
   CHECK(summary.at("combiner").text() == "attempt");
   CHECK(summary.at("source_prompts").items().size() == 2);
 
+  // Without the released code's padding in the pool it is written as well, with a word.
+  CHECK_FALSE(
+      contains(run_atp(experiment, {"convert", "out/toy/target", "again", "--to", "attempt"}).error, "padding"));
+  train({"--set", "compat=[]"});
+  const Ended padless = run_atp(experiment, {"convert", "out/toy/target", "padless", "--to", "attempt"});
+  CHECK(padless.status == 0);
+  CHECK_MESSAGE(contains(padless.error, "lets padding into the max-pool"), padless.error);
+
   // A prompt of another backbone is refused by the plan, at its place in the recipe.
   experiment.write("other.yaml", R"(
 backbone: {name: t5, checkpoint: {random: tiny, seed: 1}}

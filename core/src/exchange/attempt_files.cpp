@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "atp/error.h"
+#include "atp/log.h"
 #include "atp/words.h"
 #include "exchange/format.h"
 
@@ -176,20 +177,23 @@ std::string other_temperature(const Adapter& adapter) {
   return words.str();
 }
 
-// Refuses what ATTEMPT's program would compute otherwise.
+// Refuses what ATTEMPT's program would compute otherwise for every input.
 void require_released(const Adapter& adapter) {
   std::vector<std::string> departures;
   if (const auto other = other_temperature(adapter); !other.empty())
     departures.push_back("the scores are divided by " + other +
                          " (that program's: temperature: " + std::to_string(temperature) + ")");
-  if (!has_fault(adapter.options, padding))
-    departures.push_back(std::string("no padding is in the max-pool (that program's: compat: [") + padding + "])");
   if (const Value* centred = adapter.combiner_options.find("centred_pools"); centred && *centred == Value(true))
     departures.push_back("the pools are centred (that program's: centred_pools: false)");
   if (!departures.empty())
     refuse(adapter, "attempt",
            "the files do not say how the mixture is made, and ATTEMPT's program has one way; here " +
                joined(departures, "; "));
+  if (!has_fault(adapter.options, padding))
+    log::warn(
+        std::string("ATTEMPT's program lets padding into the max-pool of sources that are shorter than the longest "
+                    "of their batch, and this was trained without (compat: [") +
+        padding + "]): its scores are the same where all are of one length, as with one example at a time");
 }
 
 void write_mixture(const Adapter& adapter, const std::vector<std::string>& names, const std::string& path) {
