@@ -63,6 +63,14 @@ TEST_CASE("prompts of finished steps are teachers, first values, and candidates 
   // A prompt is nearest to itself.
   CHECK(contains(ended.error + read(experiment / "out/toy/targeted.toy/log.txt"),
                  "spot starts from 'sources.toy', similarity 1.0000"));
+  // A finished result needs nothing of what it started from.
+  for (const std::string result : {"generic.toy", "targeted.toy", "target.toy", "longer.toy", "shared"}) {
+    CAPTURE(result);
+    const Ended predicted =
+        run(program("atp"), {"predict", experiment / ("out/toy/" + result), "--task", "toy", "--split", "test",
+                             "--device", "cpu", "--threads", "1", "--quiet", "--out", experiment / "predictions.txt"});
+    CHECK_MESSAGE(predicted.status == 0, predicted.error);
+  }
 }
 
 TEST_CASE("an attention over finished adapters") {

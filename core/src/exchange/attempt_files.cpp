@@ -191,9 +191,10 @@ void require_released(const Adapter& adapter) {
                joined(departures, "; "));
   if (!has_fault(adapter.options, padding))
     log::warn(
-        std::string("ATTEMPT's program lets padding into the max-pool of sources that are shorter than the longest "
-                    "of their batch, and this was trained without (compat: [") +
-        padding + "]): its scores are the same where all are of one length, as with one example at a time");
+        std::string("ATTEMPT's program lets padding into the max-pool of every source that is shorter than its "
+                    "source length, and mixes other prompts for those than this result, which was trained without "
+                    "(compat: [") +
+        padding + "])");
 }
 
 void write_mixture(const Adapter& adapter, const std::vector<std::string>& names, const std::string& path) {

@@ -1,6 +1,7 @@
 #include "exchange/conversion.h"
 
 #include "atp/error.h"
+#include "atp/words.h"
 #include "exchange/format.h"
 
 namespace atp {
@@ -26,7 +27,8 @@ void require_parts(const Adapter& adapter, const std::string& path) {
     const auto tasks = static_cast<std::int64_t>(adapter.tasks.size());
     if (tensor.dim() == 0 || tensor.size(0) == 0 || (tasks > 0 && tensor.size(0) != tasks))
       throw FormatError(path + ": '" + name + "' " + shape_text(tensor.sizes()) +
-                        " is said to have a part for each task, and there are " + std::to_string(tasks) + " tasks");
+                        " is said to have a part for each task" +
+                        (tasks > 0 ? ", and there are " + std::to_string(tasks) + " tasks" : ""));
   }
 }
 
@@ -35,6 +37,8 @@ void require_parts(const Adapter& adapter, const std::string& path) {
 Adapter read_adapter(const AdapterFile& file) {
   Adapter adapter = chosen_format(file).read(file.path);
   require_parts(adapter, file.path);
+  if (file.part && !adapter.tasks.empty())
+    throw RecipeError("--part: " + file.path + " names its tasks (" + joined(adapter.tasks) + "); say --task");
   if (file.part) adapter = for_part(std::move(adapter), *file.part);
   return file.task.empty() ? adapter : for_task(std::move(adapter), file.task);
 }

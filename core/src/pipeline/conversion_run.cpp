@@ -225,7 +225,7 @@ bool write_mean(const ConversionRequest& request, const std::string& format, Mac
     throw RecipeError("atp convert: --lossy takes a mean over validation rows, and task '" + task.name + "' has none");
   const SplitRequest rows{
       .source_length = source_length(step), .target_length = recorded.target_length(), .cache_folder = ""};
-  const auto used = used_split(task, step, "validation").first(static_cast<std::size_t>(*request.lossy_rows));
+  const auto used = task.data->split("validation", *request.lossy_rows);
   const EvaluateJob job = recorded.job(split_data(*task.data, used, rows, recorded.tokenizer(), machinery.registry));
   Console console(request.json ? Verbosity::quiet : Verbosity::normal);
   ProgressLine line(console, recorded.work().title());

@@ -48,7 +48,7 @@ void Mistakes::throw_if_any() {
   Problems problems;
   for (const auto& mistake : std::exchange(list_, {})) {
     std::string text = mistake.message;
-    if (mistake.trials.size() < all_trials_.size())
+    if (!mistake.trials.empty() && mistake.trials.size() < all_trials_.size())
       text += (mistake.trials.size() == 1 ? " (trial " : " (trials ") + some_of(mistake.trials) + ")";
     if (!mistake.wanted_by.empty()) text += "\n  (wanted by " + some_of(mistake.wanted_by) + ")";
     problems.add(mistake.place, text);

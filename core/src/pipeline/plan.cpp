@@ -41,6 +41,12 @@ std::string text_of(Splits splits) {
   return "";
 }
 
+std::vector<std::string> names_of(const std::vector<Trial>& trials) {
+  std::vector<std::string> names;
+  for (const auto& trial : trials) names.push_back(trial.name());
+  return names;
+}
+
 // A checkpoint's folder by path or by name below --models.
 std::string checkpoint_folder(const std::string& said, const Origin& origin, const std::string& models) {
   std::vector<std::string> tried = {absolute_path(said, origin)};
@@ -137,6 +143,7 @@ Plan Planner::plan(const std::vector<ResolvedTrial>& trials) {
     plan.trials.push_back(trial.trial);
     plan_trial(trial, plan);
   }
+  mistakes_.enter_trials(names_of(plan.trials));
   report_missing_files();
   mistakes_.throw_if_any();
   return plan;
@@ -481,6 +488,7 @@ std::vector<std::string> trials_of(const Work& work, const Plan& plan) {
 
 void Planner::count_work(Plan& plan) {
   bool has_engine = false;
+  mistakes_.enter_trials(names_of(plan.trials));
   mistakes_.collect({}, [&] {
     static_cast<void>(machinery_.engine());
     has_engine = true;

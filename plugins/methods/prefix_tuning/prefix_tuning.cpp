@@ -5,7 +5,6 @@
 // `prompt_embeddings` [n, 2·L·d] is the same in another shape. PEFT gives layer i the pair 2i mod L: with an even L the
 // layers i and i + L/2 share one, and every second pair is read by none (`pairs: own` gives layer i pair i).
 #include <ATen/ops/concat.h>
-#include <atp/error.h>
 #include <atp/method.h>
 #include <atp/plugin.h>
 
@@ -25,8 +24,7 @@ class PrefixTuning final : public atp::Method {
 
   PrefixTuning(const atp::MethodContext& context, const atp::Params& params) {
     if (params.said("initial") && params.has("start_from"))
-      throw atp::RecipeError(params.origin("initial"),
-                             "'initial' and 'start_from' both say what the prefix starts from; leave one of them out");
+      context.note(params.origin("initial"), "the prefix starts from 'start_from'; 'initial' has no effect");
     const auto places =
         atp::find_sites(*context.backbone, params.where(), "keys and values of the decoder's self-attentions",
                         [](const atp::Site& site) {

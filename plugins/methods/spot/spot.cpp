@@ -72,23 +72,27 @@ class SPoT final : public atp::Method {
 
  private:
   static void check(const atp::MethodContext& context, const atp::Params& params) {
-    const bool generic = params.has("start_from"), targeted = params.has("similar_to");
+    // A finished result has no words for its inputs any more, but still their number.
+    const auto count = [&](const char* key) {
+      const auto found = context.inputs.find(key);
+      return found == context.inputs.end() ? 0 : found->second;
+    };
+    const auto sources = count("source_prompts");
+    const bool generic = count("start_from") > 0, targeted = count("similar_to") > 0;
     if (generic == targeted)
       throw atp::RecipeError(params.where(),
                              std::string("spot starts from prompts of other tasks: give ") +
                                  (generic ? "either start_from or similar_to, not both"
                                           : "start_from (one prompt, trained on a mixture of source tasks), or "
                                             "similar_to and source_prompts (the most similar ones are chosen)"));
-    if (targeted != params.has("source_prompts"))
+    if (targeted != (sources > 0))
       throw atp::RecipeError(params.where(),
                              "spot chooses among source_prompts those that are most similar to the "
                              "prompt that similar_to names; give both");
     if (!targeted && params.said("top_k"))
-      throw atp::RecipeError(params.origin("top_k"),
-                             "'top_k' says how many of source_prompts are the start, and here start_from is; leave it "
-                             "out, or give similar_to and source_prompts in place of start_from");
-    if (!targeted) return;
-    if (const auto sources = context.inputs.at("source_prompts"); params.integer("top_k") > sources)
+      context.note(params.origin("top_k"),
+                   "'top_k' says how many of source_prompts are the start; here start_from is, and it has no effect");
+    if (targeted && params.integer("top_k") > sources)
       throw atp::RecipeError(params.origin("top_k"), "'top_k': found '" + std::to_string(params.integer("top_k")) +
                                                          "', expected at most the number of source prompts, " +
                                                          std::to_string(sources));

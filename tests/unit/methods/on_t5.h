@@ -136,7 +136,7 @@ inline at::Tensor losses_on_t5(const atp::Model& model, const atp::Batch& batch)
   return model.backbone->loss(encoded, batch.labels, batch.label_lengths, pass).sums;
 }
 
-// The same with what the method adds to it in training.
+// The same with what the method adds to it in training. What a combiner draws or adds there, unit/prompts proves.
 inline at::Tensor trained_losses_on_t5(const atp::Model& model, const atp::Batch& batch) {
   const auto pass = model.pass(batch);
   const auto encoded = model.backbone->encode(model.embed(batch), pass);

@@ -290,16 +290,19 @@ TEST_CASE("SPoT: generic or targeted, and what is missing is said") {
     return message_of([&] { method_on(backbone, spot(std::move(said), std::move(inputs))); });
   };
   CHECK(contains(refused({}), "spot starts from prompts of other tasks: give start_from"));
-  CHECK(contains(refused({{"start_from", "a"}, {"similar_to", "b"}, {"source_prompts", "c"}}),
+  CHECK(contains(refused({{"start_from", "a"}, {"similar_to", "b"}, {"source_prompts", "c"}},
+                         {{"start_from", 1}, {"similar_to", 1}, {"source_prompts", 1}}),
                  "either start_from or similar_to, not both"));
-  CHECK(contains(refused({{"similar_to", "b"}}), "give both"));
-  CHECK(contains(refused({{"start_from", "a"}, {"source_prompts", "c"}}), "give both"));
+  CHECK(contains(refused({{"similar_to", "b"}}, {{"similar_to", 1}, {"source_prompts", 0}}), "give both"));
+  CHECK(contains(refused({{"start_from", "a"}, {"source_prompts", "c"}}, {{"start_from", 1}, {"source_prompts", 1}}),
+                 "give both"));
   CHECK(contains(
       refused({{"similar_to", "b"}, {"source_prompts", "c"}, {"top_k", 3}}, {{"similar_to", 1}, {"source_prompts", 2}}),
       "'top_k': found '3', expected at most the number of source prompts, 2"));
-  CHECK(contains(refused({{"start_from", "a"}, {"top_k", 2}}, {{"start_from", 1}}),
-                 "'top_k' says how many of source_prompts are the start, and here start_from is"));
-  const auto generic = method_on(backbone, spot({{"start_from", "a"}}, {{"start_from", 1}}));
+  std::vector<std::string> notes;
+  const auto generic = method_on(backbone, spot({{"start_from", "a"}, {"top_k", 2}}, {{"start_from", 1}}), &notes);
+  REQUIRE(notes.size() == 1);
+  CHECK(contains(notes[0], "'top_k' says how many of source_prompts are the start; here start_from is"));
   auto start = start_on(*backbone);
   start.given["prompt"] = drawn({3, 16}, 1);
   generic->initialise(start);
