@@ -267,6 +267,16 @@ TEST_CASE("a learning rate for a group that nothing has is refused; one that ano
   CHECK(contains(single.out, "recipe.yaml:18:48: a learning rate is given for 'attention', which 'target' does not"));
 }
 
+TEST_CASE("too few examples for few_shot are told where it is said, and not at another step of the same task") {
+  const Experiment experiment;
+  const Ended ended = run_toy(experiment, R"(
+  all: {train: {each: [toy], method: prompt_tuning, updates: 1}}
+  few: {train: {each: [toy], method: prompt_tuning, updates: 1, few_shot: {k: 5000}}}
+)");
+  CHECK(ended.status == 2);
+  CHECK_MESSAGE(contains(ended.error, "toy.yaml:7:75: task 'toy': few_shot asks for 5000 examples"), ended.error);
+}
+
 TEST_CASE("what fits into no weight is not merged: the plan says so, whether it is trained or not") {
   const Experiment experiment;
   change(experiment, "split: test}",

@@ -1,6 +1,7 @@
 #include "exchange/adapter.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/matmul.h>
 
 #include <algorithm>
@@ -155,6 +156,8 @@ at::Tensor numbers_in(const TensorFile& file, const std::string& name, const std
   if (tensor.numel() == 0)
     throw FormatError(Origin{file.path(), 0, 0},
                       "tensor '" + name + "' has shape " + shape_text(tensor.sizes()) + ", and holds no number");
+  if (!at::isfinite(tensor).all().item<bool>())
+    throw FormatError(Origin{file.path(), 0, 0}, "tensor '" + name + "' holds NaN or infinity, and scores nothing");
   return tensor.to(tensor.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
 }
 

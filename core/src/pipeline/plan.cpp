@@ -124,6 +124,11 @@ Split used_split(const TaskUse& task, const Step& step, const std::string& split
   return task.data->split(split, step_integer(step, "limit", 0), few_shot);
 }
 
+std::int64_t examples_seen(std::int64_t updates, std::int64_t batch_size, std::int64_t examples) {
+  const std::int64_t of_epoch = (examples + batch_size - 1) / batch_size;  // updates
+  return updates / of_epoch * examples + std::min(updates % of_epoch * batch_size, examples);
+}
+
 Planner::Planner(Places places, Machinery machinery, ContentDigests& digests)
     : places_(std::move(places)), machinery_(std::move(machinery)), digests_(digests) {}
 
@@ -644,8 +649,9 @@ void Planner::check_target_lengths(const Work& work) {
 }
 
 void Planner::count_training(Work& work, Plan& plan, bool has_engine) {
+  const Value* few_shot = step_value(work.step, "few_shot");
   for (const auto& task : work.tasks)
-    mistakes_.collect(task->origin, [&] {
+    mistakes_.collect(few_shot && few_shot->is_map() ? few_shot->origin : task->origin, [&] {
       work.examples += static_cast<std::int64_t>(used_split(*task, work.step, "train").size());
       if (has_validation(*task)) static_cast<void>(used_split(*task, work.step, "validation"));
     });
@@ -726,7 +732,8 @@ void Planner::count_tokens(Plan& plan) {
     const auto pieces = tokenizer(work.checkpoint.tokenizer);
     std::int64_t once = 0;
     for (const auto& task : work.tasks) once += tokens_of(*task, splits_of(work.step).front(), work.step, *pieces);
-    const std::int64_t seen = work.step.verb == "train" ? work.updates * step_integer(work.step, "batch_size", 1) : 0;
+    const std::int64_t batch = step_integer(work.step, "batch_size", 1);
+    const std::int64_t seen = work.step.verb == "train" ? examples_seen(work.updates, batch, work.examples) : 0;
     work.tokens = seen > 0 ? static_cast<std::int64_t>(static_cast<double>(once) * static_cast<double>(seen) /
                                                        static_cast<double>(work.examples))
                            : once;

@@ -169,6 +169,9 @@ class Planner {
   std::map<std::string, std::size_t> by_id_;
 };
 
+// Examples that so many updates see: an epoch's last batch holds what is left of it.
+std::int64_t examples_seen(std::int64_t updates, std::int64_t batch_size, std::int64_t examples);
+
 // The training of what `work` scores; itself for a training and for the untouched backbone.
 const Work& model_of(const Work& work, const Plan& plan);
 // The splits that a step reads: training and validation, or the one that is scored.

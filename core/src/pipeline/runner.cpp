@@ -50,7 +50,7 @@ void warn_of_cut_sources(const Work& work, Console& console,
   }
 }
 
-// Tokens of an update's batch on average, times the updates that this process made.
+// Tokens of an example on average, times the examples that this process's updates saw.
 std::int64_t tokens_seen(const Work& work, const StepResult& result, const std::vector<UsedSplit>& used) {
   std::int64_t tokens = 0, examples = 0;
   for (const auto& split : used) {
@@ -59,9 +59,11 @@ std::int64_t tokens_seen(const Work& work, const StepResult& result, const std::
     examples += static_cast<std::int64_t>(split.rows.size());
   }
   if (work.step.verb != "train" || examples == 0) return tokens;
-  const auto batch = static_cast<double>(step_integer(work.step, "batch_size", 1));
-  return static_cast<std::int64_t>(static_cast<double>(tokens) / static_cast<double>(examples) * batch *
-                                   static_cast<double>(result.updates - result.resumed_at));
+  const auto seen = [&](std::int64_t updates) {
+    return examples_seen(updates, step_integer(work.step, "batch_size", 1), examples);
+  };
+  return static_cast<std::int64_t>(static_cast<double>(tokens) / static_cast<double>(examples) *
+                                   static_cast<double>(seen(result.updates) - seen(result.resumed_at)));
 }
 
 // What the processes before this one spent on a step that is resumed, as far as they could say.

@@ -118,6 +118,10 @@ class Way {
       node_->set(word, std::move(value));
       return false;
     }
+    if (value.is_null()) {
+      node_->erase(word);
+      return false;
+    }
     const Origin old_key = old->key_origin;
     const bool merges = old->is_map() && value.is_map();
     merge(*old, value, word);
@@ -166,7 +170,9 @@ void merge(Value& base, const Value& over, std::string_view key) {
     return;
   }
   for (const auto& [name, value] : over.members()) {
-    if (Value* old = base.find(name))
+    if (Value* old = base.find(name); old && value.is_null())
+      base.erase(name);
+    else if (old)
       merge(*old, value, name);
     else
       base.set(name, value);

@@ -90,6 +90,12 @@ std::string runs_note(const Table& table) {
                          ? "Each number is the mean ± sample standard deviation of " + std::to_string(most) + " runs."
                          : "Each number is the mean ± sample standard deviation of " + std::to_string(fewest) + " to " +
                                std::to_string(most) + " runs.";
+  if (!table.mixed.empty()) {
+    Names axes;
+    for (const auto& [name, values] : table.mixed)
+      axes.push_back(name + " (" + joined({values.begin(), values.end()}) + ")");
+    note += " In each run it is the mean over " + joined(axes, "; ") + ".";
+  }
   if (missing > 0) note += " –: no run finished; *: the mean of those that did.";
   return note;
 }
@@ -183,16 +189,22 @@ std::string weights_note(const Plan& plan, const ReportWork& report) {
                 : "";
 }
 
-// Which results reproduce faults of the released code, by their trials where not all do.
+// Which results reproduce faults of the released code, by their trials and steps where not all do.
 std::string faults_note(const Plan& plan, const ReportWork& report) {
   std::map<std::string, std::vector<std::string>> trials;  // by the faults
+  const bool has_steps = std::any_of(report.results.begin(), report.results.end(), [&](const auto& result) {
+    return result.second.name != report.results.front().second.name;
+  });
   for (const auto& [trial, step] : report.results) {
     const Work& work = plan.works[step.work];
     auto faults = faults_in(work.step);
     for (const auto& fault : faults_in(model_of(work, plan).step))
       if (!std::count(faults.begin(), faults.end(), fault)) faults.push_back(fault);
+    std::sort(faults.begin(), faults.end());
     auto& named = trials[joined(faults, ", ")];
-    const std::string name = plan.trials[trial].name();
+    const std::string of_trial = plan.trials[trial].name();
+    const std::string name =
+        of_trial.empty() || has_steps ? of_trial + (of_trial.empty() ? "" : " ") + step.name : of_trial;
     if (!std::count(named.begin(), named.end(), name)) named.push_back(name);
   }
   std::string note;
@@ -227,11 +239,17 @@ Table make_table(const std::vector<ScoreRecord>& records, const Names& rows, con
     const std::size_t column = place_of(table.columns, values_of(record, columns));
     scores[{row, column}][record.trial].push_back(&record);
   }
+  const auto note_mixed = [&](const std::vector<const ScoreRecord*>& parts) {
+    for (const auto& [name, value] : parts.front()->coordinates)
+      for (const ScoreRecord* part : parts)
+        if (part->coordinates.at(name) != value) table.mixed[name].insert({value, part->coordinates.at(name)});
+  };
   for (const auto& [place, trials] : scores) {
     Cell& cell = table.cells[place];
     std::vector<double> means;
     std::set<Names> counted;
     for (const auto& [trial, parts] : trials) {
+      note_mixed(parts);
       Names results;
       double sum = 0;
       bool whole = true;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,7 @@ struct Table {
   std::vector<std::string> row_names, column_names;     // coordinates
   std::vector<std::vector<std::string>> rows, columns;  // their values, in the order of the recipe
   std::map<std::pair<std::size_t, std::size_t>, Cell> cells;
+  std::map<std::string, std::set<std::string>> mixed = {};  // coordinate → values that a cell averages in one trial
 };
 
 // Rows and columns in the order in which the records come.

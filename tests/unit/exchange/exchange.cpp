@@ -510,6 +510,7 @@ TEST_CASE("files that are damaged or of something else are refused, each with wh
            {"prefix_task_cols", counted({0, 3, 1})},
            {"prefix_task_rows", counted({0, 1, 6})}},
           "has shape [0, 1, 6], and holds no number");
+  refused(prompt_config + "}", {{"prompt_embeddings", counted({3, 6}).log() / 0}}, "holds NaN or infinity");
   refused(R"({"peft_type": "IA3"})", {{site + ".ia3_l", counted({4, 1})}}, "is none that atp's ia3 has");
 
   const auto cut = peft_folder(files, "cut", prompt_config + "}", prompt);

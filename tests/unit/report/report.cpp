@@ -45,6 +45,8 @@ TEST_CASE("within a run the mean alone, between runs the spread") {
   CHECK(cell.runs == 2);
   CHECK(table.cells.at({1, 0}).runs == 0);
   CHECK(table.cells.at({1, 0}).missing == 2);
+  CHECK(markdown(table, "t").find(" of 2 runs. In each run it is the mean over task (mrpc, rte).") !=
+        std::string::npos);
 }
 
 TEST_CASE("the average over tasks is a column of its own, with the spread between runs") {
