@@ -255,6 +255,8 @@ TEST_CASE("tasks that one file would be of are told before anything is written")
   CHECK_FALSE(std::filesystem::exists(files / "out"));
   convert(result.path(), files / "one", "attempt", "a/b");
   CHECK(std::filesystem::exists(files / "one/prefix_embeddings.pt"));
+  CHECK(contains(message_of([&] { convert(result.path(), files / "part", "attempt", "", 1); }),
+                 "names its tasks (a/b, a_b); say --task"));
 
   // A result whose tasks are another number than its prompts.
   atp::write_tensors(tensors_of(result), {{"prompt", counted({3, 3, 6})}, {"source_prompts", counted({2, 3, 6})}},
