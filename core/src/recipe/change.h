@@ -12,7 +12,8 @@ namespace atp {
 // Whether a value under this key names a plugin: text, or {name, options}.
 bool names_plugin(std::string_view key);
 
-// Maps merge, lists and scalars are replaced, and what null is said for is taken out. Under a key that names a plugin a map with another `name` replaces too.
+// Maps merge, lists and scalars are replaced, and what null is said for is taken out. Under a key that names a plugin a
+// map with another `name` replaces too.
 void merge(Value& base, const Value& over, std::string_view key = {});
 
 // The value at a dotted key ("steps.target.train.seed"), where a number addresses an item of a list and a key that
