@@ -128,8 +128,6 @@ Adapter for_part(Adapter adapter, std::int64_t number) {
   for (const auto& name : adapter.of_tasks)
     if (auto tensor = adapter.tensors.find(name); tensor != adapter.tensors.end())
       tensor->second = tensor->second.narrow(0, number, 1);
-  if (static_cast<std::size_t>(number) < adapter.tasks.size() && !adapter.of_tasks.empty())
-    adapter.tasks = {adapter.tasks[static_cast<std::size_t>(number)]};
   return adapter;
 }
 

@@ -72,7 +72,7 @@ TrainSettings train_settings(const Step& step) {
   settings.updates = step_integer(step, "updates", 0);
   settings.epochs = settings.updates > 0 ? 0 : step_integer(step, "epochs", 0);
   settings.order = text(step, "order", settings.order);
-  if (settings.learning_rates.contains("attention") && step.settings.has_fault("adamw")) {
+  if (step.settings.has_fault("adamw")) {
     settings.epsilon = 1e-6;
     settings.weight_decay = 0;
   }

@@ -24,7 +24,7 @@ std::string some_of(const std::vector<std::string>& names) {
 
 void Mistakes::enter_trials(const std::vector<std::string>& names) {
   trials_ = names;
-  add_once(all_trials_, names);
+  all_trials_.insert(names.begin(), names.end());
 }
 
 Mistakes::Mistake& Mistakes::find(const Origin& place, const std::string& message) {

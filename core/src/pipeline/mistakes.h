@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,8 @@ class Mistakes {
   Mistake& find(const Origin& place, const std::string& message);
 
   std::vector<Mistake> list_;
-  std::vector<std::string> trials_, all_trials_;  // the ones entered last; all that ever were
+  std::vector<std::string> trials_;  // the ones entered last
+  std::set<std::string> all_trials_;
 };
 
 }  // namespace atp

@@ -480,12 +480,11 @@ std::shared_ptr<const Tokenizer> Planner::tokenizer(const std::string& path) {
 
 namespace {
 
-std::vector<std::string> trials_of(const Work& work, const Plan& plan) {
-  std::vector<std::string> names;
+// The names of the trials that want each piece of work.
+std::vector<std::vector<std::string>> trials_by_work(const Plan& plan) {
+  std::vector<std::vector<std::string>> names(plan.works.size());
   for (std::size_t trial = 0; trial < plan.trials.size(); ++trial)
-    if (std::any_of(plan.trial_steps[trial].begin(), plan.trial_steps[trial].end(),
-                    [&](const TrialStep& step) { return &plan.works[step.work] == &work; }))
-      names.push_back(plan.trials[trial].name());
+    for (const auto& step : plan.trial_steps[trial]) names[step.work].push_back(plan.trials[trial].name());
   return names;
 }
 
@@ -498,9 +497,11 @@ void Planner::count_work(Plan& plan) {
     static_cast<void>(machinery_.engine());
     has_engine = true;
   });
-  for (auto& work : plan.works) {
+  const auto trials = trials_by_work(plan);
+  for (std::size_t i = 0; i < plan.works.size(); ++i) {
+    Work& work = plan.works[i];
     if (work.state == WorkState::done) continue;
-    mistakes_.enter_trials(trials_of(work, plan));
+    mistakes_.enter_trials(trials[i]);
     check_target_lengths(work);
     mistakes_.collect(work.step.origin, [&] {
       if (work.step.verb == "train")
@@ -509,9 +510,10 @@ void Planner::count_work(Plan& plan) {
         count_evaluation(work, plan, has_engine);
     });
   }
-  for (const auto& work : plan.works) {
+  for (std::size_t i = 0; i < plan.works.size(); ++i) {
+    const Work& work = plan.works[i];
     if (work.trained.groups.empty()) continue;
-    mistakes_.enter_trials(trials_of(work, plan));
+    mistakes_.enter_trials(trials[i]);
     mistakes_.collect(work.step.origin, [&] { check_rates(work, plan); });
   }
   mistakes_.throw_if_any();

@@ -203,8 +203,7 @@ std::string faults_note(const Plan& plan, const ReportWork& report) {
     std::sort(faults.begin(), faults.end());
     auto& named = trials[joined(faults, ", ")];
     const std::string of_trial = plan.trials[trial].name();
-    const std::string name =
-        of_trial.empty() || has_steps ? of_trial + (of_trial.empty() ? "" : " ") + step.name : of_trial;
+    const std::string name = of_trial.empty() ? step.name : has_steps ? of_trial + " " + step.name : of_trial;
     if (!std::count(named.begin(), named.end(), name)) named.push_back(name);
   }
   std::string note;
