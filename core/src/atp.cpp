@@ -4,8 +4,10 @@
 #include <ctime>
 #include <functional>
 #include <iomanip>
+#include <iostream>
 #include <sstream>
 
+#include "atp/error.h"
 #include "atp/words.h"
 #include "command_line.h"
 #include "data/cache_folder.h"

@@ -1,4 +1,7 @@
 // atp-run: a recipe's trials, from data to tables.
+#include <iostream>
+
+#include "atp/error.h"
 #include "command_line.h"
 #include "pipeline/recipe_run.h"
 

@@ -7,7 +7,7 @@
 # outside this tree.
 option(ATP_PRECOMPILE "Parse the standard library's and libtorch's headers once" ON)
 
-set(standard_headers <algorithm> <filesystem> <fstream> <functional> <map> <memory> <optional> <regex> <set> <sstream>
+set(standard_headers <algorithm> <filesystem> <fstream> <functional> <map> <memory> <optional> <set> <sstream>
                      <string> <variant> <vector>)
 set(tensor_headers <ATen/CPUGeneratorImpl.h> <ATen/TensorOperators.h> <ATen/core/Tensor.h> <ATen/core/grad_mode.h>
                    <ATen/ops/arange.h> <ATen/ops/concat.h> <ATen/ops/empty.h> <ATen/ops/full.h> <ATen/ops/linear.h>

@@ -2,12 +2,12 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <boost/algorithm/string/predicate.hpp>
 #include <boost/dll/runtime_symbol_info.hpp>
 #include <boost/filesystem.hpp>
 #include <cstdlib>
 #include <optional>
-#include <regex>
 
 #include "atp/error.h"
 #include "atp/file.h"
@@ -46,10 +46,14 @@ std::string number_after(const std::string& text, const std::string& name) {
 
 // "2.11.0" of "2.11.0", "2.11.0+cu130" and "2.11.0a0"; nothing where there is no such thing.
 std::optional<std::string> three_numbers(const std::string& text) {
-  static const std::regex form(R"((\d+\.\d+\.\d+).*)");
-  std::smatch match;
-  if (!std::regex_match(text, match, form)) return std::nullopt;
-  return match.str(1);
+  std::size_t end = 0;
+  for (int number = 0; number < 3; ++number) {
+    if (number > 0 && (end == text.size() || text[end++] != '.')) return std::nullopt;
+    const std::size_t begin = end;
+    end = std::min(text.find_first_not_of("0123456789", begin), text.size());
+    if (end == begin) return std::nullopt;
+  }
+  return text.substr(0, end);
 }
 
 // Major, minor and patch of a copy, from the first of its own records that says them.
