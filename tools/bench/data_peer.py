@@ -42,8 +42,8 @@ def examples(batch):
 
 
 def main(file, cache, tokenizer, length):
-    fast = PreTrainedTokenizerFast(tokenizer_file=tokenizer, eos_token="</s>")
     began, cpu = time.perf_counter(), used()
+    fast = PreTrainedTokenizerFast(tokenizer_file=tokenizer, eos_token="</s>")
     rows = datasets.load_dataset("json", data_files=file, split="train", cache_dir=cache)
     rows = rows.map(examples, batched=True, remove_columns=rows.column_names)
 
