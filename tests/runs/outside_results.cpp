@@ -78,8 +78,11 @@ TEST_CASE("files of other programs are scored without being made results first")
   REQUIRE(experiment.atp_run({"--set", "compat=[padding_in_pool, temperature]"}).status == 0);
   for (const Words& words : {Words{"convert", "out/recipe/source", "source.npy"},
                              Words{"convert", "out/recipe/source", "source_prompt", "--to", "peft"},
-                             Words{"convert", "out/recipe/target", "target_prompts", "--to", "attempt"}})
-    REQUIRE(run(program("atp"), words, {.folder = experiment.path}).status == 0);
+                             Words{"convert", "out/recipe/target", "target_prompts", "--to", "attempt"}}) {
+    const Ended converted = run(program("atp"), words, {.folder = experiment.path});
+    INFO(converted.error);
+    REQUIRE(converted.status == 0);
+  }
   const std::string taste = ", source_length: 16, tasks: [" + task("taste") + "]}\n",
                     mood = ", source_length: 16, tasks: [" + task("mood") + "]}\n";
   const Ended ended = evaluate(experiment,
