@@ -46,6 +46,11 @@ TEST_CASE("a wrong command is refused with the nearest right one, and status 2")
   CHECK(contains(refused("atp-run", {}), "which recipe?"));
   CHECK(contains(refused("atp-run", {"a.yaml", "b.yaml"}), "more arguments than are expected"));
   CHECK(contains(refused("atp-run", {"a.yaml", "--threads", "many"}), "threads"));
+  for (const char* device : {"", "gpu", "CUDA", "cuda:", "cuda:x", "cuda:-1", "cuda:1000", "xcuda:1", "cpu:0"})
+    CHECK(contains(refused("atp-run", {"/nowhere.yaml", "--device", device}),
+                   "--device: found '" + std::string(device) + "', expected auto, cpu, cuda or cuda:N"));
+  for (const char* device : {"auto", "cpu", "cuda", "cuda:0", "cuda:999"})
+    CHECK(contains(refused("atp-run", {"/nowhere.yaml", "--device", device}), "/nowhere.yaml: "));
   CHECK(contains(refused("atp-run", {"/nowhere.yaml"}), "/nowhere.yaml"));
   CHECK(contains(refused("atp", {"shwo", "toy"}), "no command 'shwo'; did you mean 'show'?"));
   CHECK(contains(refused("atp", {"show", "tyo"}), "did you mean 'toy'?"));
