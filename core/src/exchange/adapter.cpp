@@ -137,7 +137,8 @@ Adapter for_task(Adapter adapter, const std::string& task) {
     if (found == adapter.tasks.end())
       throw RecipeError("--task: which part is of '" + task + "' is not known" + did_you_mean(task, adapter.tasks) +
                         known_tasks(adapter));
-    adapter = for_part(std::move(adapter), found - adapter.tasks.begin());
+    const auto number = found - adapter.tasks.begin();  // before the move: arguments are evaluated in any order
+    adapter = for_part(std::move(adapter), number);
   }
   adapter.tasks = {task};
   return adapter;
