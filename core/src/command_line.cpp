@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <boost/filesystem.hpp>
-#include <cerrno>
 #include <clocale>
 #include <cstdlib>
 #include <iostream>
